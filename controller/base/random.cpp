@@ -1,0 +1,77 @@
+#include "controller/base/random.hpp"
+
+#include "controller/base/error.hpp"
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/rand.h>
+
+#include <array>
+#include <chrono>
+
+namespace berth {
+
+namespace {
+
+template <std::size_t N>
+void fill(std::array<unsigned char, N>& bytes)
+{
+    if (RAND_bytes(bytes.data(), int(N)) != 1) throw Error{Errc::Internal, "the random generator failed"};
+}
+
+std::string hex(const unsigned char* bytes, std::size_t count)
+{
+    constexpr std::string_view kDigits = "0123456789abcdef";
+    std::string text;
+    for (std::size_t i = 0; i < count; ++i) {
+        text += kDigits[bytes[i] >> 4];
+        text += kDigits[bytes[i] & 15];
+    }
+    return text;
+}
+
+} // namespace
+
+std::string random_text(std::size_t length, std::string_view alphabet)
+{
+    // Bytes past the largest multiple of the alphabet would favour its first letters: draw again.
+    const unsigned limit = 256 - 256 % unsigned(alphabet.size());
+    std::string text;
+    while (text.size() < length) {
+        std::array<unsigned char, 32> bytes;
+        fill(bytes);
+        for (auto byte : bytes)
+            if (byte < limit && text.size() < length) text += alphabet[byte % alphabet.size()];
+    }
+    return text;
+}
+
+std::string make_uuid()
+{
+    std::array<unsigned char, 16> bytes;
+    fill(bytes);
+    const auto since_epoch = std::chrono::system_clock::now().time_since_epoch();
+    auto ms = std::uint64_t(std::chrono::duration_cast<std::chrono::milliseconds>(since_epoch).count());
+    for (int i = 5; i >= 0; --i, ms >>= 8) bytes[std::size_t(i)] = static_cast<unsigned char>(ms & 0xff);
+    bytes[6] = static_cast<unsigned char>((bytes[6] & 0x0f) | 0x70);
+    bytes[8] = static_cast<unsigned char>((bytes[8] & 0x3f) | 0x80);
+    auto text = hex(bytes.data(), bytes.size());
+    for (auto dash : {8, 13, 18, 23}) text.insert(std::size_t(dash), "-");
+    return text;
+}
+
+std::string sha256_hex(std::string_view bytes)
+{
+    std::array<unsigned char, 32> digest{};
+    unsigned size = 0;
+    if (EVP_Digest(bytes.data(), bytes.size(), digest.data(), &size, EVP_sha256(), nullptr) != 1)
+        throw Error{Errc::Internal, "SHA-256 failed"};
+    return hex(digest.data(), size);
+}
+
+bool equal_constant_time(std::string_view left, std::string_view right)
+{
+    return left.size() == right.size() && CRYPTO_memcmp(left.data(), right.data(), left.size()) == 0;
+}
+
+} // namespace berth
