@@ -1,0 +1,198 @@
+#!/usr/bin/env bash
+# From a bare Debian 12 to a running Berth on this machine. See --help.
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+for part in common packages engine images values stack selftest teardown; do
+    # shellcheck source=/dev/null
+    source "$here/lib/$part.sh"
+done
+
+usage() {
+    cat <<'TEXT'
+setup-local.sh: installs and starts Berth on this machine, and proves that it works
+
+  ./deploy/setup-local.sh [--engine auto|private|existing] [--no-selftest]
+      Checks the machine, installs missing packages, builds programs and images, starts an engine if none runs,
+      initialises the Swarm if it is missing, deploys charts/berth, waits until all is ready, starts one workspace,
+      uses it, deletes it, and prints where everything is. Run it again whenever you like: what is there is kept.
+        --engine auto      the running engine if there is one, else a private one (default; remembered)
+        --engine private   a dockerd of its own under $BERTH_HOME/engine
+        --engine existing  the engine that answers at DOCKER_HOST or /var/run/docker.sock
+        --no-selftest      without the workspace at the end
+
+  ./deploy/setup-local.sh --env            prints shell exports and nothing else:  eval "$(./deploy/setup-local.sh --env)"
+  ./deploy/setup-local.sh --down           stops everything; keys, files and volumes stay for the next start
+  ./deploy/setup-local.sh --down --purge   also removes volumes, keys and $BERTH_HOME. Files that are only in
+                                           workspaces are lost. Nothing that Berth did not make is touched.
+
+Environment: BERTH_HOME (/var/lib/berth-local), BERTH_TOOLS (/var/lib/berth-tools), BERTH_BUILD_PRESET (release),
+BERTH_API_PORT (3001), BERTH_HTTP_PORT (8088), BERTH_S3_PORT (8333) and every other name in charts/berth/values.env.
+Values given once are remembered in $BERTH_HOME/install.env.
+TEXT
+}
+
+action=up
+purge=
+selftest=yes
+engine_wish=auto
+parse_arguments() {
+    while (($#)); do
+        case $1 in
+            --help | -h) action=help ;;
+            --env) action="env" ;;
+            --down) action=down ;;
+            --purge) purge=purge ;;
+            --no-selftest) selftest=no ;;
+            --engine) shift; engine_wish=${1:-} ;;
+            --engine=*) engine_wish=${1#*=} ;;
+            *) die "unknown option $1; see --help" ;;
+        esac
+        shift
+    done
+    [[ $engine_wish =~ ^(auto|private|existing)$ ]] || die "--engine takes auto, private or existing"
+    [[ -z $purge || $action == down ]] || die "--purge goes with --down"
+}
+
+print_env() {
+    local name
+    [[ -s $(install_file) ]] || die "there is no install in $(berth_home) yet: run ./deploy/setup-local.sh"
+    for name in "BERTH_URL=$(api_url)" "BERTH_KEY=$(key_of_role admin)" "BERTH_HTTP=$(http_url)" \
+        "S3_ENDPOINT=$(s3_url)" "S3_ACCESS_KEY=$(s3_access_key)" "S3_SECRET_KEY=$(s3_secret_key)" \
+        "DOCKER_HOST=$DOCKER_HOST"; do
+        printf 'export %s=%q\n' "${name%%=*}" "${name#*=}"
+    done
+}
+
+check_machine() {
+    log_step "checking this machine"
+    [[ $(uname -s) == Linux ]] || die "Berth's local install needs Linux"
+    [[ -r /etc/debian_version ]] || die "the packages are named for Debian 12; this is another system"
+    local free
+    free=$(df -Pk --output=avail "$(berth_home)" | tail -1)
+    ((free > 8 * 1024 * 1024)) || die "less than 8 GB are free at $(berth_home); set BERTH_HOME to a larger disk"
+    log_info "$(. /etc/os-release && printf '%s' "$PRETTY_NAME"), $(nproc) cores, $(free -g | awk '/Mem:/ {print $2}') GB memory, $((free / 1024 / 1024)) GB free"
+}
+
+# check_ports: a port that somebody else holds would leave a task pending without a word.
+check_ports() {
+    local port
+    for port in "$BERTH_API_PORT" "$BERTH_HTTP_PORT" "$BERTH_S3_PORT"; do
+        if (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null && ! port_is_ours "$port"; then
+            die "port $port is in use by another program; set BERTH_API_PORT, BERTH_HTTP_PORT or BERTH_S3_PORT"
+        fi
+    done
+}
+port_is_ours() {
+    stack_services | xargs -r docker service inspect --format \
+        '{{range .Spec.EndpointSpec.Ports}}{{.PublishedPort}}{{"\n"}}{{end}}' | grep -qx "$1"
+}
+
+# An install stays on the engine it was made on, whatever DOCKER_HOST the calling shell has.
+choose_engine() {
+    local mode
+    mode=$(cat "$(berth_home)/engine.mode" 2>/dev/null || true)
+    [[ -z $mode || $engine_wish == auto || $engine_wish == "$mode" ]] ||
+        die "this install uses the $mode engine; to change, run --down --purge first"
+    [[ $engine_wish == auto ]] || export BERTH_ENGINE=$engine_wish
+    [[ -z ${BERTH_DOCKER_HOST:-} ]] || export DOCKER_HOST=$BERTH_DOCKER_HOST
+}
+
+# build_programs: berthd and berth-node from this checkout; nothing happens when they are up to date.
+build_programs() {
+    export BERTH_BUILD_PRESET=${BERTH_BUILD_PRESET:-release}
+    ensure_packages build
+    log_step "building berthd and berth-node ($BERTH_BUILD_PRESET)"
+    (
+        cd "$(repo_root)"
+        [[ -f build/$BERTH_BUILD_PRESET/build.ninja ]] || cmake --preset "$BERTH_BUILD_PRESET" >&2
+        cmake --build --preset "$BERTH_BUILD_PRESET" --target berthd berth-node >&2
+    ) || die "the build failed"
+}
+
+image_values() {
+    local name
+    log_step "images"
+    for name in base workspace berthd traefik seaweedfs; do
+        ensure_image "$name"
+    done
+    BERTH_IMAGE_BERTHD=$(image_ref berthd)
+    BERTH_IMAGE_WORKSPACE=$(image_ref workspace)
+    BERTH_IMAGE_TRAEFIK=$(image_ref traefik)
+    BERTH_IMAGE_SEAWEEDFS=$(image_ref seaweedfs)
+    export BERTH_IMAGE_BERTHD BERTH_IMAGE_WORKSPACE BERTH_IMAGE_TRAEFIK BERTH_IMAGE_SEAWEEDFS
+}
+
+engine_values() {
+    local socket=${DOCKER_HOST#unix://}
+    [[ $DOCKER_HOST == unix://* ]] || die "the local install needs an engine on a unix socket, not $DOCKER_HOST"
+    export BERTH_ENGINE_SOCKET=${BERTH_ENGINE_SOCKET:-$socket}
+    export BERTH_NODE_ENGINE_SOCKET=${BERTH_NODE_ENGINE_SOCKET:-$socket}
+    export BERTH_ENGINE_NETNS_DIR=$ENGINE_NETNS_DIR BERTH_ENGINE_VOLUMES_DIR=$ENGINE_VOLUMES_DIR
+    mkdir -p "$ENGINE_NETNS_DIR" "$ENGINE_VOLUMES_DIR"
+}
+
+up() {
+    mkdir -p "$(berth_home)"
+    chmod 711 "$(berth_home)"
+    check_machine
+    ensure_packages runtime
+    ensure_tools
+    choose_engine
+    build_programs
+    log_step "engine and Swarm"
+    engine_up
+    swarm_init
+    log_info "$(engine_mode) engine at $DOCKER_HOST"
+    engine_values
+    values_load
+    export BERTH_INSTALL_ID=${BERTH_INSTALL_ID:-$(openssl rand -hex 6)}
+    check_ports
+    image_values
+    keys_make
+    keys_export
+    values_keep
+    log_step "deploying the stack $BERTH_STACK"
+    stack_deploy
+    stack_wait
+    install_wait
+    stack_prune_secrets
+    [[ $BERTH_S3_REPLICAS == 0 ]] || s3 mkdir :s3:demo
+    if [[ $selftest == yes ]]; then
+        log_step "proving it with one workspace"
+        selftest_run
+    fi
+    summary
+}
+
+summary() {
+    cat <<TEXT
+
+Berth is running.
+  API      $(api_url)        key $(key_of_role admin)
+  Traefik  $(http_url)        workspaces at http://{id}-code.$BERTH_DOMAIN:$BERTH_HTTP_PORT/, {id}-vnc, {id}-web
+  S3       $(s3_url)        bucket demo
+
+Next:
+  eval "\$(./deploy/setup-local.sh --env)"
+  curl -s -X POST \$BERTH_URL/api/containers/start -H "Authorization: Bearer \$BERTH_KEY" -H 'Content-Type: application/json' -d '{"s3Bucket":"demo"}'
+  curl -s \$BERTH_URL/api/containers -H "Authorization: Bearer \$BERTH_KEY"
+TEXT
+}
+
+main() {
+    parse_arguments "$@"
+    [[ $action != help ]] || { usage; return 0; }
+    need_root "$@"
+    # Read before the defaults: the engine of this install, whatever DOCKER_HOST the calling shell has.
+    values_read "$(install_file)"
+    case $action in
+        env) choose_engine && engine_env && values_load && print_env ;;
+        down) choose_engine && engine_env && values_load && with_lock "$(lock_file)" install_down "$purge" ;;
+        up) with_lock "$(lock_file)" up ;;
+    esac
+}
+# Beside the folder, not in it: --purge removes the folder while it holds the lock.
+lock_file() { printf '%s.lock\n' "$(berth_home)"; }
+
+main "$@"
