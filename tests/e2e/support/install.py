@@ -1,0 +1,57 @@
+"""The install under test, as setup-local.sh made it."""
+
+import os
+import pathlib
+import shlex
+import subprocess
+
+from .api import Api, page
+from .docker import Docker
+from .s3 import S3
+
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+SETUP = ROOT / "deploy" / "setup-local.sh"
+
+
+class Install:
+    def __init__(self):
+        self.home = os.environ.get("BERTH_HOME", "/var/lib/berth-test")
+        self.environment = {**os.environ, "BERTH_HOME": self.home}
+        text = subprocess.run([SETUP, "--env"], env=self.environment, check=True, capture_output=True, text=True,
+                              stdin=subprocess.DEVNULL).stdout
+        self.exports = dict(word.split("=", 1) for line in text.splitlines() for word in shlex.split(line)[1:])
+        self.http = self.exports["BERTH_HTTP"]
+        self.api = Api(self.exports["BERTH_URL"], self.exports["BERTH_KEY"])
+        self.s3 = S3(self.exports["S3_ENDPOINT"], self.exports["S3_ACCESS_KEY"], self.exports["S3_SECRET_KEY"])
+        self.docker = Docker(self.exports["DOCKER_HOST"])
+        values = pathlib.Path(self.home, "install.env").read_text().splitlines()
+        self.values = dict(line.split("=", 1) for line in values if "=" in line and not line.startswith("#"))
+        self.id = self.values["BERTH_INSTALL_ID"]
+        self.stack = self.values.get("BERTH_STACK", "berth")
+
+    def service(self, name):
+        return f"{self.stack}_{name}"
+
+    def page(self, url, path="/"):
+        return page(self.http, url, path)
+
+    def service_env(self, name):
+        spec = self.docker.inspect("service", self.service(name))["Spec"]["TaskTemplate"]["ContainerSpec"]
+        return dict(item.split("=", 1) for item in spec.get("Env", []))
+
+    def deploy(self, **values):
+        """Runs setup-local.sh again with other values (the stack is updated where they matter)."""
+        done = subprocess.run([SETUP, "--no-selftest"], env={**self.environment, **values}, capture_output=True, text=True,
+                              stdin=subprocess.DEVNULL, timeout=300)
+        assert done.returncode == 0, done.stderr[-3000:]
+
+    def library(self, script, timeout=180):
+        """Runs bash with the install's shell library loaded (engine_up, engine_down, …)."""
+        head = "set -euo pipefail; for f in common packages engine values stack; do . deploy/lib/$f.sh; done; "
+        done = subprocess.run(["bash", "-c", head + script], cwd=ROOT, env=self.environment, capture_output=True,
+                              text=True, timeout=timeout, stdin=subprocess.DEVNULL)
+        assert done.returncode == 0, done.stderr[-3000:]
+        return done.stdout
+
+    def edge_network(self):
+        return self.service_env("berthd")["EDGE_NETWORK"]
