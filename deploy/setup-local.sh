@@ -26,7 +26,7 @@ setup-local.sh: installs and starts Berth on this machine, and proves that it wo
   ./deploy/setup-local.sh --down --purge   also removes volumes, keys and $BERTH_HOME. Files that are only in
                                            workspaces are lost. Nothing that Berth did not make is touched.
 
-Environment: BERTH_HOME (/var/lib/berth-local), BERTH_TOOLS (/var/lib/berth-tools), BERTH_BUILD_PRESET (release),
+Environment: BERTH_HOME (/var/lib/berth-local), BERTH_TOOLS (/var/lib/berth-tools), BERTH_PRESET (release),
 BERTH_API_PORT (3001), BERTH_HTTP_PORT (8088), BERTH_S3_PORT (8333) and every other name in charts/berth/values.env.
 Values given once are remembered in $BERTH_HOME/install.env.
 TEXT
@@ -100,13 +100,13 @@ choose_engine() {
 
 # build_programs: berthd and berth-node from this checkout; nothing happens when they are up to date.
 build_programs() {
-    export BERTH_BUILD_PRESET=${BERTH_BUILD_PRESET:-release}
+    export BERTH_PRESET=${BERTH_PRESET:-release}
     ensure_packages build
-    log_step "building berthd and berth-node ($BERTH_BUILD_PRESET)"
+    log_step "building berthd and berth-node ($BERTH_PRESET)"
     (
         cd "$(repo_root)"
-        [[ -f build/$BERTH_BUILD_PRESET/build.ninja ]] || cmake --preset "$BERTH_BUILD_PRESET" >&2
-        cmake --build --preset "$BERTH_BUILD_PRESET" --target berthd berth-node >&2
+        [[ -f build/$BERTH_PRESET/build.ninja ]] || cmake --preset "$BERTH_PRESET" >&2
+        cmake --build --preset "$BERTH_PRESET" --target berthd berth-node >&2
     ) || die "the build failed"
 }
 

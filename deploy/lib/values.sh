@@ -33,6 +33,7 @@ values_keep() {
     {
         printf '# Written by setup-local.sh: what makes this install differ from charts/berth/values.env.\n'
         printf 'BERTH_INSTALL_ID=%s\n' "$BERTH_INSTALL_ID"
+        [[ ${BERTH_PRESET:-release} == release ]] || printf 'BERTH_PRESET=%s\n' "$BERTH_PRESET"
         [[ $(engine_mode) == private ]] || printf 'BERTH_DOCKER_HOST=%s\n' "$DOCKER_HOST"
         while IFS='=' read -r name default; do
             case $name in

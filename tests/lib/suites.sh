@@ -1,0 +1,155 @@
+# shellcheck shell=bash
+# The suites of tests/run.sh. Each suite_NAME leaves its result in $results/NAME*.xml (JUnit) or NAME*.tap (lines
+# "ok …" and "not ok …"), which tests/lib/count.py adds up. A suite that ends early, or reports nothing, has failed.
+# Only defines functions; uses root, only, keep and pytest_arguments of run.sh.
+# shellcheck disable=SC2154
+
+# The tests' own install: other folder, other ports, other engine than a local install on the same machine.
+test_settings() {
+    export BERTH_HOME=${BERTH_HOME:-/var/lib/berth-test}
+    export BERTH_PRESET=${BERTH_PRESET:-release}
+    export BERTH_API_PORT=${BERTH_API_PORT:-13001} BERTH_HTTP_PORT=${BERTH_HTTP_PORT:-18088} BERTH_S3_PORT=${BERTH_S3_PORT:-18333}
+    export BERTH_ENGINE=private
+    unset DOCKER_HOST BERTH_DOCKER_HOST
+    results=${BERTH_TEST_RESULTS:-$root/build/test-results}
+    export BERTH_TEST_RESULTS=$results
+    rm -rf "$results"
+    mkdir -p "$results"
+    started=$SECONDS
+}
+
+# run_suite NAME: in a subshell, so that a suite that dies does not end the run.
+run_suite() {
+    local name=$1 begin=$SECONDS status=0
+    printf '\n=== %s ===\n' "$name"
+    # `set -e` is off inside a condition: hence the bare subshell, and the status taken afterwards.
+    set +e
+    (
+        set -e
+        "suite_$name"
+    )
+    status=$?
+    set -e
+    python3 tests/lib/count.py suite "$results" "$name" "$status" "$((SECONDS - begin))"
+    [[ $name != prepare || $status == 0 ]] || exit 1
+}
+
+# finish: whatever happened, the install is taken down, and the last line is the sum.
+finish() {
+    local status=$?
+    trap - EXIT
+    if [[ $keep == no && -d $BERTH_HOME ]] && wants_engine; then
+        printf '\n=== taking the test install down ===\n'
+        deploy/setup-local.sh --down --purge </dev/null || log_info "could not take $BERTH_HOME down"
+    fi
+    printf '\n%d s in all\n' "$((SECONDS - started))"
+    python3 tests/lib/count.py sum "$results" "$status" || exit 1
+    exit "$status"
+}
+
+wants_engine() { wants contract || wants images || wants e2e; }
+wants() { [[ " ${only[*]} " == *" $1 "* ]]; }
+
+suite_prepare() {
+    ensure_packages build runtime test
+    if wants images || wants e2e; then ensure_tools; fi
+    if [[ $keep == no && -e $BERTH_HOME/engine ]] && wants_engine; then deploy/setup-local.sh --down --purge; fi
+    local targets=()
+    if wants e2e || wants images; then targets+=(berthd berth-node); fi
+    if wants unit || wants contract; then targets=(all); fi
+    if ((${#targets[@]})); then
+        log_step "building ${targets[*]} ($BERTH_PRESET)"
+        [[ -f build/$BERTH_PRESET/build.ninja ]] || cmake --preset "$BERTH_PRESET"
+        cmake --build --preset "$BERTH_PRESET" --target "${targets[@]}"
+    fi
+}
+
+# tap NAME COMMAND…: one check as a line of a .tap file; its output is shown when it fails.
+tap() {
+    local name=$1 output
+    shift
+    if output=$("$@" 2>&1); then
+        printf 'ok %s\n' "$name" | tee -a "$results/$suite.tap"
+    else
+        printf '%s\n' "$output" | head -60
+        printf 'not ok %s\n' "$name" | tee -a "$results/$suite.tap"
+    fi
+}
+
+our_scripts() {
+    git ls-files | while read -r file; do
+        [[ -f $file ]] || continue
+        if [[ $file == *.sh ]] || head -c 60 "$file" | grep -qaE '^#!(/usr/bin/env |/bin/)(bash|sh)'; then printf '%s\n' "$file"; fi
+    done
+}
+
+suite_lint() {
+    local suite=lint scripts
+    mapfile -t scripts < <(our_scripts)
+    tap "shellcheck of ${#scripts[@]} scripts" shellcheck -x "${scripts[@]}"
+    tap "Python files compile" python3 -c '
+import ast, subprocess
+for name in subprocess.check_output(["git", "ls-files", "*.py"], text=True).split():
+    ast.parse(open(name).read(), name)'
+    tap "no absolute path of a build machine, no registry host" no_machine_traces
+    tap "setup-local.sh --help" deploy/setup-local.sh --help
+}
+
+# no_machine_traces: what would only be true where it was written.
+no_machine_traces() {
+    ! git grep -nIE '(/home/[a-z]+/|https?://(registry\.npmjs\.org|pypi\.org|files\.pythonhosted\.org))' -- . ':!tests/lib/suites.sh'
+}
+
+# ctest's own summary counts tests; the JUnit file is what is added up.
+run_ctest() {
+    local name=$1
+    shift
+    ctest --preset "$BERTH_PRESET" -j "$(nproc)" --output-junit "$results/$name.xml" --no-tests=error "$@"
+}
+
+suite_unit() { run_ctest unit -LE contract; }
+
+suite_contract() {
+    engine_up
+    swarm_init
+    BERTH_TEST_DOCKER_HOST=$DOCKER_HOST run_ctest contract -L contract
+}
+
+suite_images() {
+    local suite=images name
+    engine_up
+    swarm_init
+    for name in base workspace berthd traefik seaweedfs; do
+        ensure_image "$name"
+        tap "$name is built" docker image inspect "$(image_ref "$name")"
+    done
+    tap "workspace is below 1.2 GB" image_below workspace 1200000000
+    for name in tests/images/*.sh; do
+        [[ -f $name ]] || continue
+        timeout 600 bash "$name" | tee -a "$results/images-$(basename "$name" .sh).tap"
+    done
+}
+image_below() { (($(docker image inspect --format '{{.Size}}' "$(image_ref "$1")") < $2)); }
+
+# The Python of the end-to-end tests, exactly the locked packages.
+test_python() {
+    local venv stamp
+    venv=$(berth_tools)/test-venv
+    stamp=$(sha256sum <tests/requirements.txt | cut -d' ' -f1)
+    if [[ $(cat "$venv/.stamp" 2>/dev/null) != "$stamp" ]]; then
+        rm -rf "$venv"
+        /usr/bin/python3 -m venv "$venv"
+        "$venv/bin/pip" install -q --disable-pip-version-check --require-hashes -r tests/requirements.txt >&2
+        printf '%s\n' "$stamp" >"$venv/.stamp"
+    fi
+    printf '%s\n' "$venv/bin/python"
+}
+
+suite_e2e() {
+    local python
+    python=$(test_python)
+    (cd tests/e2e/browser && npm ci --no-audit --no-fund --loglevel=error)
+    timeout 1800 deploy/setup-local.sh --engine private
+    cd tests/e2e
+    timeout 3000 "$python" -m pytest --junitxml="$results/e2e.xml" --durations=15 "${pytest_arguments[@]}"
+}
