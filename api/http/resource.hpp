@@ -1,0 +1,203 @@
+#pragma once
+// Every kind as a plain resource (W9): /api/v1/orgs/{org}/{plural}[/{name}].
+//
+//   GET     list (limit, continue, labelSelector) or watch (watch=1, resourceVersion; JSON lines, or server-sent
+//           events when asked for by Accept, resumed by Last-Event-ID); of one object: ETag, If-None-Match → 304
+//   POST    create: 201, 409 when it is there
+//   PUT     create (201) or replace (200) spec, labels, annotations and owner references
+//   PATCH   JSON merge patch (RFC 7396) of metadata.labels, metadata.annotations and spec; anything else is refused
+//   DELETE  200 when it is gone, 202 when its finalizers have to run first
+//
+// Org "-" means all orgs, for list and watch. `dryRun=1` checks everything and answers what would be stored. If-Match
+// or metadata.resourceVersion that is not the stored one: 409. `status`, uid, generation, finalizers and times in a
+// body are ignored by POST and PUT: they are not the client's. Secrets are left out of answers, except for the roles
+// of ResourceOptions::secrets; a secret left out of a PUT keeps its stored value.
+//
+// Watch events are {"type": ADDED | MODIFIED | DELETED | BOOKMARK | ERROR, "object": …}. Without resourceVersion every
+// present object comes first as ADDED, ended by a BOOKMARK with the annotation berth.dev/initial-events-end. A
+// BOOKMARK says up to which revision the watcher has seen everything. ERROR with code EXPIRED: list again.
+
+#include "api/http/router.hpp"
+#include "api/types/meta.hpp"
+#include "storage/store.hpp"
+
+#include <optional>
+#include <string>
+
+namespace berth {
+
+struct ResourceOptions {
+    Roles read = {Role::admin, Role::user, Role::viewer, Role::node};
+    Roles write = kUsers;
+    Roles secrets = {Role::node}; ///< who sees and gets secrets
+    Duration bookmark{10'000};    ///< at least so often in a quiet watch
+    std::string description = "";
+};
+
+/// What an accepted write left in the store.
+struct Written {
+    std::string text; ///< the whole object, secrets shown
+    std::string revision;
+    bool created = false;
+    bool removed = false;
+};
+
+/// A write as the typed half needs it. Runs on the db thread: holds no reference to a request.
+struct WriteRequest {
+    Key key;
+    json::value body;
+    std::string if_match;     ///< the revision asked for; empty = any
+    bool create_only = false; ///< POST, or If-None-Match: *
+};
+
+/// The half of a resource that knows the type: one stateless object per kind.
+struct ResourceKind {
+    virtual ~ResourceKind() = default;
+    virtual const KindInfo& info() const = 0;
+    /// Whether stored text can hold secrets at all; if not it is served as it is.
+    virtual bool has_secrets() const = 0;
+    virtual std::string hide_secrets(std::string_view stored) const = 0;
+    virtual json::object schema(SchemaRegistry& schemas) const = 0;
+    virtual Written put(Txn& txn, const WriteRequest& request) const = 0;
+    virtual Written patch(Txn& txn, const WriteRequest& request) const = 0;
+    virtual Written remove(Txn& txn, const WriteRequest& request) const = 0;
+};
+
+/// Registers the five methods of one kind. `kind` and the others outlive the router.
+void mount_resource(Router& router, Store& store, Clock& clock, const ResourceKind& kind, ResourceOptions options);
+
+/// The parts of a body or patch that do not depend on the kind. Throw Error{Invalid} with pointers.
+namespace resource {
+/// Refuses a body without metadata or spec, or whose org or name is not the path's; takes out what is not the
+/// client's (status, uid, …).
+json::value prepare_body(const json::value& body, const Key& key);
+/// Refuses a patch that touches anything but labels, annotations and spec.
+void check_patch(const json::value& patch, const Key& key);
+/// The revision a client insists on, from If-Match or the body; empty = none. Error{Conflict} when it is not `stored`.
+void check_revision(const std::string& wanted, const std::string& stored, const Key& key);
+/// RFC 7396.
+void merge(json::value& target, const json::value& patch);
+} // namespace resource
+
+namespace detail {
+
+template <class T>
+constexpr bool holds_secret()
+{
+    if constexpr (std::is_same_v<T, Secret>) {
+        return true;
+    } else if constexpr (is_optional<T>::value || is_vector<T>::value) {
+        return holds_secret<typename T::value_type>();
+    } else if constexpr (is_map<T>::value) {
+        return holds_secret<typename T::mapped_type>();
+    } else if constexpr (DescribedStruct<T>) {
+        bool found = false;
+        boost::mp11::mp_for_each<members<T>>([&](auto member) {
+            found = found || holds_secret<std::remove_cvref_t<decltype(std::declval<T&>().*member.pointer)>>();
+        });
+        return found;
+    } else {
+        return false;
+    }
+}
+
+/// Gives empty secrets of `fresh` the value that `stored` has.
+template <class T>
+void keep_secrets(const T& stored, T& fresh)
+{
+    if constexpr (std::is_same_v<T, Secret>) {
+        if (fresh.empty()) fresh = stored;
+    } else if constexpr (is_optional<T>::value) {
+        if (stored && fresh) keep_secrets(*stored, *fresh);
+    } else if constexpr (DescribedStruct<T> && holds_secret<T>()) {
+        boost::mp11::mp_for_each<members<T>>(
+            [&](auto member) { keep_secrets(stored.*member.pointer, fresh.*member.pointer); });
+    }
+}
+
+template <Kind K>
+class TypedResource final : public ResourceKind {
+public:
+    const KindInfo& info() const override { return K::kind(); }
+    bool has_secrets() const override { return holds_secret<typename K::Spec>() || holds_secret<typename K::Status>(); }
+    std::string hide_secrets(std::string_view stored) const override
+    {
+        const auto object = decode_object<K>(json::parse(stored), Unknown::Ignore);
+        return json::serialize(encode_object(object, Secrets::Hide));
+    }
+    json::object schema(SchemaRegistry& schemas) const override { return schemas.of<K>(); }
+
+    Written put(Txn& txn, const WriteRequest& request) const override
+    {
+        auto fresh = decode_object<K>(resource::prepare_body(request.body, request.key), Unknown::Reject);
+        const auto wanted = request.if_match.empty() ? fresh.metadata.resourceVersion : request.if_match;
+        fresh.metadata.org = request.key.org;
+        auto stored = txn.template get<K>(request.key);
+        if (!stored) {
+            if (!wanted.empty() && !request.create_only) resource::check_revision(wanted, "", request.key);
+            fresh.metadata.resourceVersion.clear();
+            txn.create(fresh);
+            return written(fresh, true);
+        }
+        if (request.create_only)
+            throw Error{Errc::Exists, std::string(info().kind) + " " + to_string(request.key) + " exists already"};
+        resource::check_revision(wanted, stored->metadata.resourceVersion, request.key);
+        keep_secrets(stored->spec, fresh.spec);
+        stored->spec = std::move(fresh.spec);
+        stored->metadata.labels = std::move(fresh.metadata.labels);
+        stored->metadata.annotations = std::move(fresh.metadata.annotations);
+        stored->metadata.ownerReferences = std::move(fresh.metadata.ownerReferences);
+        txn.update(*stored);
+        return written(*stored, false);
+    }
+
+    Written patch(Txn& txn, const WriteRequest& request) const override
+    {
+        resource::check_patch(request.body, request.key);
+        auto stored = txn.template get<K>(request.key);
+        if (!stored) throw not_found(request.key);
+        resource::check_revision(request.if_match, stored->metadata.resourceVersion, request.key);
+        json::value merged = encode_object(*stored, Secrets::Show);
+        resource::merge(merged, request.body);
+        auto fresh = decode_object<K>(merged, Unknown::Reject);
+        stored->spec = std::move(fresh.spec);
+        stored->metadata.labels = std::move(fresh.metadata.labels);
+        stored->metadata.annotations = std::move(fresh.metadata.annotations);
+        txn.update(*stored);
+        return written(*stored, false);
+    }
+
+    Written remove(Txn& txn, const WriteRequest& request) const override
+    {
+        auto stored = txn.template get<K>(request.key);
+        if (!stored) throw not_found(request.key);
+        resource::check_revision(request.if_match, stored->metadata.resourceVersion, request.key);
+        txn.template remove<K>(request.key);
+        auto left = txn.template get<K>(request.key);
+        auto result = written(left ? *left : *stored, false);
+        result.removed = !left;
+        return result;
+    }
+
+private:
+    static Error not_found(const Key& key)
+    {
+        return {Errc::NotFound, "no " + std::string(K::kind().kind) + " named " + to_string(key)};
+    }
+    static Written written(const K& object, bool created)
+    {
+        return {json::serialize(encode_object(object, Secrets::Show)), object.metadata.resourceVersion, created, false};
+    }
+};
+
+} // namespace detail
+
+/// What the registry calls, one line per kind.
+template <Kind K>
+void mount_resource(Router& router, Store& store, Clock& clock, ResourceOptions options = {})
+{
+    static const detail::TypedResource<K> kind;
+    mount_resource(router, store, clock, kind, std::move(options));
+}
+
+} // namespace berth
