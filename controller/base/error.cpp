@@ -25,6 +25,13 @@ bool Error::transient() const noexcept
            code_ == Errc::Timeout || code_ == Errc::Internal;
 }
 
+Error Error::as(std::string wire_code) const
+{
+    auto copy = *this;
+    copy.wire_code_ = std::move(wire_code);
+    return copy;
+}
+
 const char* to_string(Errc code) noexcept
 {
     switch (code) {

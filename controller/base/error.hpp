@@ -42,9 +42,15 @@ public:
     /// Whether the same call may succeed later without anybody changing its input.
     bool transient() const noexcept;
 
+    /// The same error under a code of its own in HTTP replies ("CONTAINER_NOT_FOUND"); status and retry policy
+    /// still follow from code(). Empty: the general one of code().
+    Error as(std::string wire_code) const;
+    const std::string& wire_code() const noexcept { return wire_code_; }
+
 private:
     Errc code_;
     Problems problems_;
+    std::string wire_code_;
 };
 
 /// Stable lower-case word for logs and metrics labels: "not_found".
