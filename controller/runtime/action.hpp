@@ -7,8 +7,8 @@
 
 namespace berth {
 
-/// From reconcile(): when to look again although nothing changed. From finalize(): wait() means that nothing is
-/// left to clean up, so the finalizer is dropped; again() means not yet.
+/// From reconcile(): when to look again although nothing changed. From finalize(): wait() means that nothing
+/// is left to clean up, so the finalizer is dropped; again() means not yet.
 struct Action {
     std::optional<Duration> after;
 

@@ -32,8 +32,9 @@ struct RunResult {
 };
 /// Puts the runtime's conditions back after a run, first in the list; `before` are the conditions before
 /// drop_runtime_conditions (a time of transition moves only when the status does).
-/// Success: Ready is what the reconciler has set in this run; when it has not, True (False while it is deleted).
-/// Failure: Ready is False with the error's code and text; Stalled is True when trying again can't help.
+/// Success: Ready is what the reconciler has set in this run; when it has not, True (False while it is
+/// deleted). Failure: Ready is False with the error's code and text; Stalled is True when trying again can't
+/// help.
 void conclude(Conditions& conditions, const Conditions& before, const RunResult& result, Time now);
 
 } // namespace berth

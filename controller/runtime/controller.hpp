@@ -1,6 +1,6 @@
 #pragma once
-// The whole life of a key, the same for every kind: load, finalizer, time-out, conditions, status write, back-off,
-// metrics, log line. A reconciler adds only what its kind means.
+// The whole life of a key, the same for every kind: load, finalizer, time-out, conditions, status write,
+// back-off, metrics, log line. A reconciler adds only what its kind means.
 
 #include "api/types/workspace.hpp"
 #include "controller/runtime/action.hpp"
@@ -9,39 +9,54 @@
 #include "controller/runtime/sources.hpp"
 #include "metrics/metrics.hpp"
 
-#include <unordered_map>
+#include <algorithm>
+#include <functional>
+#include <map>
 
 namespace berth {
 
 /// What a reconciler of K looks like:
 ///     static void watch(Sources<K>& on);          // which changes wake a key
-///     awaitable<Action> reconcile(K& object);     // one idempotent step towards the spec; may change object.status
-///     awaitable<Action> finalize(K& object);      // optional: clean up after a delete; wait() = nothing is left
-///     awaitable<Action> missing(Key key);         // optional: a key was woken that has no object (an orphan)
-/// The runtime writes the status. It sets the condition Ready; a reconciler with an idea of its own sets Ready in
-/// every run. With finalize() the object carries our finalizer from before its first reconcile.
-/// Throwing Error: Invalid, Denied and Quota stall the object until it changes; everything else is tried again.
+///     awaitable<Action> reconcile(K& object);     // one idempotent step towards the spec; may change
+///     object.status awaitable<Action> finalize(K& object);      // optional: clean up after a delete; wait()
+///     = nothing is left awaitable<Action> missing(Key key);         // optional: a key was woken that has no
+///     object (an orphan)
+/// The runtime writes the status. It sets the condition Ready; a reconciler with an idea of its own sets
+/// Ready in every run. With finalize() the object carries our finalizer from before its first reconcile.
+/// Throwing Error: Invalid, Denied and Quota stall the object until it changes; everything else is tried
+/// again.
 template <class R, class K>
-concept Reconciler = Kind<K> && requires(R& reconciler, K& object, Sources<K>& on) {
-    { reconciler.reconcile(object) } -> std::same_as<awaitable<Action>>;
+concept Reconciler = Kind<K> && requires(R& reconciler, K& object, Sources<K>& on)
+{
+    {
+        reconciler.reconcile(object)
+        } -> std::same_as<awaitable<Action>>;
     R::watch(on);
 };
 template <class R, class K>
-concept Finalizes = requires(R& reconciler, K& object) {
-    { reconciler.finalize(object) } -> std::same_as<awaitable<Action>>;
+concept Finalizes = requires(R& reconciler, K& object)
+{
+    {
+        reconciler.finalize(object)
+        } -> std::same_as<awaitable<Action>>;
 };
 template <class R>
-concept HandlesMissing = requires(R& reconciler, Key key) {
-    { reconciler.missing(key) } -> std::same_as<awaitable<Action>>;
+concept HandlesMissing = requires(R& reconciler, Key key)
+{
+    {
+        reconciler.missing(key)
+        } -> std::same_as<awaitable<Action>>;
 };
 
 struct ControllerOptions {
-    std::string name;                ///< label of metrics and logs; empty = the kind in lower case
-    std::size_t workers = 8;         ///< keys in work at the same time; one key never twice
-    Duration timeout{60'000};        ///< of one run
-    Duration stuck_after{120'000};   ///< a run that is still there after this is reported: it can't be cancelled
-    Duration resync{600'000};        ///< every object is looked at this often, as background work
-    Duration stalled_retry{600'000}; ///< a stalled object is looked at again after this although nothing changed
+    std::string name;         ///< label of metrics and logs; empty = the kind in lower case
+    std::size_t workers = 8;  ///< keys in work at the same time; one key never twice
+    Duration timeout{60'000}; ///< of one run
+    Duration stuck_after{
+        120'000};             ///< a run that is still there after this is reported: it can't be cancelled
+    Duration resync{600'000}; ///< every object is looked at this often, as background work
+    Duration stalled_retry{
+        600'000}; ///< a stalled object is looked at again after this although nothing changed
     BackOff back_off;
 };
 
@@ -58,8 +73,9 @@ struct Outcome {
     enum class Kind { Done, Again, Failed, Stalled, Gone };
     Kind kind = Kind::Done;
     Duration after{0}; ///< of Again
-    std::string reason;
-    std::string message;
+    std::string reason{};
+    std::string message{};
+    bool timed_out = false;
     bool wrote = false; ///< the status or a finalizer was written
 
     static Outcome gone() { return {.kind = Kind::Gone}; }
@@ -68,8 +84,9 @@ struct Outcome {
 };
 const char* to_string(Outcome::Kind kind) noexcept;
 
-/// The part of a controller that does not know its kind: queue, workers, wake-ups, resync, watchdog, measurements.
-/// Owned by the typed Controller; lives on the I/O thread; made by Manager::add, run by Manager::run.
+/// The part of a controller that does not know its kind: queue, workers, wake-ups, resync, watchdog,
+/// measurements. Owned by the typed Controller; lives on the I/O thread; made by Manager::add, run by
+/// Manager::run.
 class ControllerCore {
 public:
     using Handle = std::function<awaitable<Outcome>(Key)>;
@@ -81,10 +98,13 @@ public:
     const ControllerOptions& options() const noexcept { return options_; }
     const RuntimeParts& parts() const noexcept { return parts_; }
     Queue& queue() noexcept { return queue_; }
+    /// Runs that have been reported as stuck.
+    std::uint64_t stuck() const noexcept { return stuck_; }
 
     void on_commit(const Change& change);
     void on_observed(const docker::ObservedChange& change);
-    /// Remembers which state of the object a run has seen, so that a change that is not news does not wake it.
+    /// Remembers which state of the object a run has seen, so that a change that is not news does not wake
+    /// it.
     void saw(const Key& key, const Meta& metadata);
 
     /// Queues every stored object as background work.
@@ -102,10 +122,11 @@ private:
         std::uint64_t number = 0;
         bool reported = false;
     };
-    awaitable<Outcome> run(Key key);
+    awaitable<> run(Queue::Item item);
     void finish(const Queue::Item& item, const Outcome& outcome);
     void measure(const Outcome& outcome, Duration took);
     void log_run(const Queue::Item& item, const Run& run, const Outcome& outcome, Duration took) const;
+    void wake(const Key& key);
     void refresh_gauges();
     void report_stuck();
 
@@ -118,14 +139,18 @@ private:
     std::map<Key, std::size_t> seen_; ///< fingerprints of metadata and generation
     std::map<Key, Run> running_;
     std::uint64_t runs_ = 0;
+    std::uint64_t stuck_ = 0;
+    std::uint64_t counted_adds_ = 0; ///< of the queue's own count, exported so far
+    std::uint64_t counted_retries_ = 0;
 };
 
 /// Binds a reconciler to its kind. The reconciler belongs to the caller and outlives this.
-template <Kind K, Reconciler<K> R>
-class Controller {
+template <Kind K, Reconciler<K> R> class Controller {
 public:
     Controller(R& reconciler, const RuntimeParts& parts, ControllerOptions options)
-        : reconciler_(reconciler), store_(parts.store), clock_(parts.clock),
+        : reconciler_(reconciler),
+          store_(parts.store),
+          clock_(parts.clock),
           core_(std::string(K::kind().plural), parts, named(std::move(options)),
               [this](Key key) { return handle(std::move(key)); })
     {
@@ -139,6 +164,11 @@ public:
 
 private:
     static ControllerOptions named(ControllerOptions options);
+    static bool has_finalizer(const Meta& metadata)
+    {
+        const auto& all = metadata.finalizers;
+        return std::find(all.begin(), all.end(), kFinalizer) != all.end();
+    }
     awaitable<Outcome> handle(Key key);
     awaitable<std::optional<K>> load(Key key);
     awaitable<Outcome> without_object(Key key);
@@ -151,16 +181,14 @@ private:
     ControllerCore core_;
 };
 
-template <Kind K, Reconciler<K> R>
-ControllerOptions Controller<K, R>::named(ControllerOptions options)
+template <Kind K, Reconciler<K> R> ControllerOptions Controller<K, R>::named(ControllerOptions options)
 {
     if (options.name.empty())
         for (char c : K::kind().kind) options.name += char(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
     return options;
 }
 
-template <Kind K, Reconciler<K> R>
-awaitable<Outcome> Controller<K, R>::handle(Key key)
+template <Kind K, Reconciler<K> R> awaitable<Outcome> Controller<K, R>::handle(Key key)
 {
     auto object = co_await load(key);
     if (!object) co_return co_await without_object(key);
@@ -182,7 +210,8 @@ awaitable<Outcome> Controller<K, R>::handle(Key key)
     if (thrown) result.failure = failure_of(thrown);
     auto outcome = result.failure ? Outcome::of(*result.failure) : Outcome::of(action);
     conclude(object->status.conditions, before.conditions, result, clock_.now());
-    if (outcome.kind != Outcome::Kind::Failed) object->status.observedGeneration = object->metadata.generation;
+    if (outcome.kind != Outcome::Kind::Failed)
+        object->status.observedGeneration = object->metadata.generation;
 
     const bool finished = deleting && outcome.kind == Outcome::Kind::Done;
     outcome.wrote = finished || !(object->status == before);
@@ -191,22 +220,24 @@ awaitable<Outcome> Controller<K, R>::handle(Key key)
 }
 
 /// The object with our finalizer on it; nothing when it is gone or being deleted without us.
-template <Kind K, Reconciler<K> R>
-awaitable<std::optional<K>> Controller<K, R>::load(Key key)
+template <Kind K, Reconciler<K> R> awaitable<std::optional<K>> Controller<K, R>::load(Key key)
 {
     auto object = store_.get<K>(key);
     if (!object) co_return std::nullopt;
     core_.saw(key, object->metadata);
-    const auto& finalizers = object->metadata.finalizers;
-    const bool ours = std::find(finalizers.begin(), finalizers.end(), kFinalizer) != finalizers.end();
-    if (object->metadata.deletionTimestamp) {
-        if (!ours || !Finalizes<R, K>) co_return std::nullopt;
-    } else if (Finalizes<R, K> && !ours) {
-        auto add = [key](Txn& tx) { tx.add_finalizer<K>(key, kFinalizer); };
-        co_await store_.transact(std::move(add));
-        object = store_.get<K>(key);
+    if constexpr (!Finalizes<R, K>) {
+        if (object->metadata.deletionTimestamp) co_return std::nullopt;
+        co_return object;
+    } else {
+        if (!object->metadata.deletionTimestamp && !has_finalizer(object->metadata)) {
+            auto add = [key](Txn& tx) { tx.add_finalizer<K>(key, kFinalizer); };
+            co_await store_.transact(std::move(add));
+            object = store_.get<K>(key);
+        }
+        // Deleted before the finalizer was on it: nothing was made for it, so nothing is to be cleaned up.
+        if (object && !has_finalizer(object->metadata)) co_return std::nullopt;
+        co_return object;
     }
-    co_return object;
 }
 
 template <Kind K, Reconciler<K> R>
@@ -215,8 +246,8 @@ awaitable<Outcome> Controller<K, R>::without_object([[maybe_unused]] Key key)
     if constexpr (HandlesMissing<R>) {
         // An object that is only on its way out through others is not missing.
         if (!store_.find(K::kind().plural, key)) {
-            const auto action = co_await with_timeout(clock_, core_.options().timeout, reconciler_.missing(key),
-                core_.name() + " " + to_string(key));
+            const auto action = co_await with_timeout(clock_, core_.options().timeout,
+                reconciler_.missing(key), core_.name() + " " + to_string(key));
             if (action.after) co_return Outcome::of(action);
         }
     }
@@ -224,8 +255,7 @@ awaitable<Outcome> Controller<K, R>::without_object([[maybe_unused]] Key key)
 }
 
 /// Awaited in place, so the reference is safe.
-template <Kind K, Reconciler<K> R>
-awaitable<Action> Controller<K, R>::step(K& object)
+template <Kind K, Reconciler<K> R> awaitable<Action> Controller<K, R>::step(K& object)
 {
     if constexpr (Finalizes<R, K>) {
         if (object.metadata.deletionTimestamp) co_return co_await reconciler_.finalize(object);
@@ -233,9 +263,9 @@ awaitable<Action> Controller<K, R>::step(K& object)
     co_return co_await reconciler_.reconcile(object);
 }
 
-/// Status and the finalizer's end in one commit. An object that was made anew under the same name is left alone.
-template <Kind K, Reconciler<K> R>
-awaitable<> Controller<K, R>::save(const K& object, bool finished)
+/// Status and the finalizer's end in one commit. An object that was made anew under the same name is left
+/// alone.
+template <Kind K, Reconciler<K> R> awaitable<> Controller<K, R>::save(const K& object, bool finished)
 {
     auto write = [object, finished](Txn& tx) {
         const auto key = key_of(object);

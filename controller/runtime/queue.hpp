@@ -10,12 +10,12 @@
 
 namespace berth {
 
-/// User: somebody or something changed the object. Background: a resync looks at everything. User work goes first,
-/// but background work always gets a share, so neither starves.
+/// User: somebody or something changed the object. Background: a resync looks at everything. User work goes
+/// first, but background work always gets a share, so neither starves.
 enum class Priority { User, Background };
 
-/// How long a failing key waits: base, 2·base, 4·base, … up to cap, each shortened by a random part of at most
-/// `jitter` (0 to 1) so that keys that failed together do not come back together.
+/// How long a failing key waits: base, 2·base, 4·base, … up to cap, each shortened by a random part of at
+/// most `jitter` (0 to 1) so that keys that failed together do not come back together.
 struct BackOff {
     Duration base{250};
     Duration cap{60'000};
@@ -32,14 +32,14 @@ struct Verdict {
     Kind kind = Kind::Rest;
     Duration after{0};
 
-    static Verdict rest() { return {}; }                                   ///< nothing more until it is added again
-    static Verdict again(Duration after) { return {Kind::After, after}; }  ///< a success with a date
-    static Verdict back_off() { return {Kind::BackOff, {}}; }              ///< a failure
+    static Verdict rest() { return {}; } ///< nothing more until it is added again
+    static Verdict again(Duration after) { return {Kind::After, after}; } ///< a success with a date
+    static Verdict back_off() { return {Kind::BackOff, {}}; }             ///< a failure
 };
 
-/// One slot per key. The earliest time asked for wins; a key that is added while it runs runs once more afterwards;
-/// the same key is never handed out twice at the same time. Every operation is O(log n).
-/// Owned by a controller; lives on the I/O thread.
+/// One slot per key. The earliest time asked for wins; a key that is added while it runs runs once more
+/// afterwards; the same key is never handed out twice at the same time. Every operation is O(log n). Owned by
+/// a controller; lives on the I/O thread.
 class Queue {
 public:
     struct Item {
@@ -57,8 +57,8 @@ public:
     awaitable<std::optional<Item>> next();
     /// The same without waiting: nothing when no key is due.
     std::optional<Item> try_next();
-    /// Ends the run of a key. A success forgets its failures. What it is queued for afterwards (again, back-off)
-    /// keeps the priority of the run.
+    /// Ends the run of a key. A success forgets its failures. What it is queued for afterwards (again,
+    /// back-off) keeps the priority of the run.
     void done(const Key& key, Verdict verdict);
     /// Drops what waits; running keys are still given back. Idempotent.
     void close();

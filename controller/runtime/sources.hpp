@@ -34,39 +34,37 @@ std::vector<Key> owners_of(const Entry& entry, std::string_view kind);
 std::vector<Key> labelled_key(const docker::ObservedChange& change, std::string_view kind);
 } // namespace detail
 
-/// A wake-up is only a hint to look sooner: it carries a key and no content, may come twice, and may name an object
-/// that does not exist. Callbacks run on the I/O thread while a commit or a relist is announced: no waiting in them.
-template <Kind K>
-class Sources {
+/// A wake-up is only a hint to look sooner: it carries a key and no content, may come twice, and may name an
+/// object that does not exist. Callbacks run on the I/O thread while a commit or a relist is announced: no
+/// waiting in them.
+template <Kind K> class Sources {
 public:
     using DockerMapper = std::function<std::vector<Key>(const docker::ObservedChange&)>;
 
     Sources(SourceTable& table, const Store& store) : table_(table), store_(store) {}
 
-    /// The object itself: spec, labels, annotations, owners, deletion. Writes of status and finalizers do not wake.
+    /// The object itself: spec, labels, annotations, owners, deletion. Writes of status and finalizers do not
+    /// wake.
     void self() { table_.self = true; }
 
     /// Any change of an object of kind C that names ours in its ownerReferences.
-    template <Kind C>
-    void owned()
+    template <Kind C> void owned()
     {
         add_store<C>([](const Change& change) { return detail::owners_of(*change.entry, K::kind().kind); });
     }
 
     /// Any change of the object of kind C with the same org and name as ours.
-    template <Kind C>
-    void same_name()
+    template <Kind C> void same_name()
     {
         add_store<C>([](const Change& change) { return std::vector<Key>{change.entry->key}; });
     }
 
     /// Any change of an object of another kind, mapped by `std::vector<Key> mapper(const Other&)` or
     /// `mapper(const Store&, const Other&)`.
-    template <Kind Other, class Mapper>
-    void all_of(Mapper mapper)
+    template <Kind Other, class Mapper> void all_of(Mapper mapper)
     {
         add_store<Other>([mapper = std::move(mapper), &store = store_](const Change& change) {
-            const auto other = decode_object<Other>(parse_json(change.entry->text, kStored), Unknown::Ignore);
+            const auto other = decode_entry<Other>(*change.entry);
             if constexpr (std::is_invocable_v<const Mapper&, const Store&, const Other&>)
                 return std::vector<Key>(mapper(store, other));
             else
@@ -88,10 +86,7 @@ public:
     }
 
 private:
-    static constexpr JsonLimits kStored{std::size_t(64) << 20, 64};
-
-    template <Kind C, class Keys>
-    void add_store(Keys keys)
+    template <Kind C, class Keys> void add_store(Keys keys)
     {
         table_.store.push_back({std::string(C::kind().plural), std::move(keys)});
     }
