@@ -104,7 +104,7 @@ public:
     std::string host() const override { return endpoint_.authority(); }
 
     /// Closes the connections that wait for reuse.
-    void drop_idle() { idle_.clear(); }
+    void drop_idle();
     std::size_t idle_connections() const noexcept { return idle_.size(); }
 
     class Connection; // defined in the .cpp
