@@ -155,14 +155,19 @@ public:
     Clock& clock() noexcept { return clock_; }
 
 private:
-    struct Call;
+    struct Call; // docker/call.hpp
     awaitable<HttpResponse> perform(Call call);
+    awaitable<HttpResponse> raw(Call call, std::string target);
     awaitable<std::unique_ptr<BodyStream>> open_stream(Call call);
     awaitable<json::value> get(Call call);
     awaitable<std::optional<json::value>> find(Call call);
     awaitable<> forget(Call call);
-    awaitable<std::string> created(Call call, const char* member);
-    awaitable<HttpRequest> prepare(Call call);
+    awaitable<std::string> created(Call call, std::string member);
+    awaitable<std::string> versioned(std::string path);
+    template <class T>
+    awaitable<std::vector<T>> list(Call call);
+    template <class T>
+    awaitable<std::optional<T>> find_as(Call call);
     void observe(const Call& call, std::string_view code, Tick since) const;
 
     Transport& transport_;

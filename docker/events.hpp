@@ -58,7 +58,6 @@ private:
     std::deque<std::int64_t> seen_order_;
     std::set<std::int64_t> seen_; // timeNano of recent events: unique enough within one engine
     std::int64_t checked_until_ = 0;
-    std::int64_t connected_since_ = 0;
     bool connected_ = false;
     std::uint64_t connections_ = 0;
 };

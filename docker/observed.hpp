@@ -88,6 +88,7 @@ private:
     };
     struct Listing;
     awaitable<> relist();
+    awaitable<> read(Listing& listing);
     awaitable<> follow();
     awaitable<> relist_loop();
     awaitable<> wait_until_due();
@@ -96,7 +97,6 @@ private:
     bool believable(const Listing& listing);
     void apply(Listing listing);
     void index();
-    void announce(const std::vector<ObservedChange>& changes);
 
     Clock& clock_;
     Client& client_;
@@ -120,7 +120,8 @@ private:
 
     bool synced_ = false;
     bool suspicious_ = true; // a connection is fresh or a relist failed: an empty list needs a second one
-    bool doubted_ = false;   // the last list was not believed
+    std::optional<Tick> doubted_since_; // start of the first of the lists that were not believed
+    std::string last_failure_;
     bool relisting_ = false;
     Tick next_{};            // the latest start of the next relist
     Tick close_until_{};
