@@ -136,6 +136,8 @@ _build_image() {
         [[ $name != berthd ]] || strip --strip-debug "$context/${input##*/}"
     done < <(_image_inputs "$name")
     cp -L "${BERTH_BUILD_CA:-/etc/ssl/certs/ca-certificates.crt}" "$context/extra-ca.crt" 2>/dev/null || true
+    # A file that changed since the hash was taken would end up under the wrong tag.
+    [[ $(image_ref "$name") == "$ref" ]] || die "the inputs of $ref changed while it was built; run again"
     base=$(image_ref "$(_image_parent "$name")")
     if [[ -f $context/Dockerfile.public ]] && public=$(_pull_public "$name"); then
         dockerfile=Dockerfile.public base=$public

@@ -11,6 +11,10 @@
  * the user's alone.
  *
  * usage: berth-init PORT PAGE.html COMMAND [ARGUMENT...]
+ *        berth-enter COMMAND [ARGUMENT...]     (a link to berth-init)
+ *
+ * A process that comes from outside (docker exec) is no child of process 1 and not under its filter: its bind of the web port would fail
+ * while the page is there. berth-enter puts it under a filter of its own, reported to process 1 as well, and becomes the command.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -31,13 +35,16 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/uio.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#define kEnterSocket "/run/berth-ws/enter.sock"
+
 enum {
     kMaxClients = 64,
+    kMaxNotifiers = 32, /* the supervisor's filter and those of berth-enter; one too many stays without a filter */
     kClientMs = 5000,  /* a client that is slower than this is dropped */
     kReturnMs = 1000,  /* how often a given-up port is tried again */
     kGraceMs = 5000,   /* time between a bind and its listen: the port is left alone for so long */
@@ -58,7 +65,8 @@ static char response[64 * 1024];
 static size_t response_size;
 static size_t head_size;
 static int listener = -1;
-static int notifier = -1;
+static int enter_socket = -1;
+static int notifiers[kMaxNotifiers]; /* -1 = free; the first is the supervisor's */
 static long next_try;
 
 static long now_ms(void) {
@@ -152,19 +160,34 @@ static void serve_client(struct client *c) {
     if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) drop_client(c, 0);
 }
 
-/* The port that a bind(2) of another process asks for; 0 when it is no TCP/IP address or cannot be read. */
-static uint16_t requested_port(const struct seccomp_notif *call) {
-    struct sockaddr_in address = {0}; /* family and port are at the same place in both families */
-    size_t size = call->data.args[2] < sizeof address ? call->data.args[2] : sizeof address;
-    struct iovec to = {&address, size}, from = {(void *)(uintptr_t)call->data.args[1], size};
-    if (process_vm_readv((pid_t)call->pid, &to, 1, &from, 1, 0) < 4) return 0;
-    return address.sin_family == AF_INET || address.sin_family == AF_INET6 ? ntohs(address.sin_port) : 0;
+/* By /proc, because container runtimes often forbid process_vm_readv. */
+static int read_memory(pid_t pid, uint64_t from, void *to, size_t size) {
+    char path[32];
+    snprintf(path, sizeof path, "/proc/%d/mem", (int)pid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return -1;
+    ssize_t n = pread(fd, to, size, (off_t)from);
+    close(fd);
+    return n == (ssize_t)size ? 0 : -1;
 }
 
-static void answer_bind(void) {
+/*
+ * Whether a bind(2) of another process asks for our port. The memory of a process from outside may be unreadable (Yama lets us read
+ * descendants only): then every address of an Internet socket's size counts, and the page comes back a few seconds later.
+ */
+static int wants_web_port(const struct seccomp_notif *call) {
+    struct sockaddr_in address = {0}; /* family and port are at the same place in both families */
+    size_t size = call->data.args[2];
+    if (size != sizeof(struct sockaddr_in) && size < sizeof(struct sockaddr_in6) - 4) return 0;
+    if (read_memory((pid_t)call->pid, call->data.args[1], &address, sizeof address) < 0)
+        return size == sizeof(struct sockaddr_in) || size == sizeof(struct sockaddr_in6);
+    return (address.sin_family == AF_INET || address.sin_family == AF_INET6) && ntohs(address.sin_port) == web_port;
+}
+
+static void answer_bind(int notifier) {
     struct seccomp_notif call = {0};
     if (ioctl(notifier, SECCOMP_IOCTL_NOTIF_RECV, &call) < 0) return; /* the caller is gone */
-    if (requested_port(&call) == web_port) step_aside();
+    if (wants_web_port(&call)) step_aside();
     struct seccomp_notif_resp reply = {.id = call.id, .flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE};
     ioctl(notifier, SECCOMP_IOCTL_NOTIF_SEND, &reply);
 }
@@ -225,6 +248,7 @@ static pid_t start(char **command, const sigset_t *signals) {
         sigprocmask(SIG_UNBLOCK, signals, NULL);
         signal(SIGPIPE, SIG_DFL);
         setsid();
+        setenv("BERTH_ENTERED", "1", 1); /* tells shells that they need no berth-enter */
         int fd = install_filter();
         send_fd(pair[1], fd);
         if (fd >= 0) close(fd);
@@ -233,10 +257,56 @@ static pid_t start(char **command, const sigset_t *signals) {
         _exit(127);
     }
     close(pair[1]);
-    notifier = receive_fd(pair[0]);
+    notifiers[0] = receive_fd(pair[0]);
     close(pair[0]);
-    if (notifier < 0) fprintf(stderr, "berth-init: no seccomp notification here: port %u has no placeholder page\n", web_port);
+    if (notifiers[0] < 0) fprintf(stderr, "berth-init: no seccomp notification here: port %u has no placeholder page\n", web_port);
     return child;
+}
+
+/* Where berth-enter hands over its descriptor. */
+static struct sockaddr_un enter_address(void) {
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    strcpy(address.sun_path, kEnterSocket);
+    return address;
+}
+
+static void open_enter_socket(void) {
+    struct sockaddr_un address = enter_address();
+    unlink(address.sun_path);
+    enter_socket = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (bind(enter_socket, (struct sockaddr *)&address, sizeof address) < 0 || listen(enter_socket, 16) < 0)
+        perror("berth-init: " kEnterSocket);
+}
+
+/* Takes the descriptor of one berth-enter. Waits for it a moment at most: this process must never hang. */
+static void accept_enter(void) {
+    int connection = accept4(enter_socket, NULL, NULL, SOCK_CLOEXEC);
+    if (connection < 0) return;
+    setsockopt(connection, SOL_SOCKET, SO_RCVTIMEO, &(struct timeval){.tv_usec = 200000}, sizeof(struct timeval));
+    int fd = receive_fd(connection), slot = 1;
+    while (slot < kMaxNotifiers && notifiers[slot] >= 0) slot++;
+    if (fd >= 0 && slot < kMaxNotifiers)
+        notifiers[slot] = fd;
+    else if (fd >= 0)
+        close(fd);
+    close(connection);
+}
+
+/* berth-enter: without process 1's help, or under a filter already, the command simply runs. */
+static int enter(char **command) {
+    struct sockaddr_un address = enter_address();
+    int connection = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (connect(connection, (struct sockaddr *)&address, sizeof address) == 0) {
+        int fd = install_filter();
+        send_fd(connection, fd);
+        if (fd >= 0) close(fd);
+        char end;
+        if (read(connection, &end, 1) < 0) perror("berth-enter"); /* until process 1 has it */
+    }
+    close(connection);
+    execvp(command[0], command);
+    perror(command[0]);
+    return 127;
 }
 
 /* Reaps everything that ended; returns the main child's exit code, or -1 while it runs. */
@@ -249,32 +319,49 @@ static int reap(pid_t main_child) {
 
 static int poll_timeout(long stop_at) {
     long now = now_ms(), first = now + 60000;
-    if (listener < 0 && notifier >= 0 && next_try < first) first = next_try;
+    if (listener < 0 && notifiers[0] >= 0 && next_try < first) first = next_try;
     if (stop_at && stop_at < first) first = stop_at;
     for (int i = 0; i < kMaxClients; i++)
         if (clients[i].fd >= 0 && clients[i].deadline < first) first = clients[i].deadline;
     return first > now ? (int)(first - now) : 0;
 }
 
-static void poll_once(int signals, long stop_at) {
-    struct pollfd fds[3 + kMaxClients] = {{signals, POLLIN, 0}, {notifier, POLLIN, 0}, {listener, POLLIN, 0}};
-    for (int i = 0; i < kMaxClients; i++)
-        fds[3 + i] = (struct pollfd){clients[i].fd, clients[i].sent && clients[i].sent < response_size ? POLLOUT : POLLIN, 0};
-    if (poll(fds, 3 + kMaxClients, poll_timeout(stop_at)) < 0) return;
-    if (fds[1].revents & POLLIN) {
-        answer_bind(); /* first: somebody waits, and it may close the descriptors below */
-        return;
+/* Answers every bind that waits. Returns whether there was one: it may have closed the other descriptors. */
+static int serve_binds(const struct pollfd *fds) {
+    int served = 0;
+    for (int i = 0; i < kMaxNotifiers; i++) {
+        if (fds[i].revents & POLLIN) {
+            answer_bind(notifiers[i]);
+            served = 1;
+        } else if (fds[i].revents & (POLLHUP | POLLERR)) { /* the last process under this filter is gone */
+            close(notifiers[i]);
+            notifiers[i] = -1;
+        }
     }
-    if (fds[1].revents & (POLLHUP | POLLERR)) { /* the last filtered process is gone */
-        close(notifier);
-        notifier = -1;
-    }
+    return served;
+}
+
+static void serve_clients(const struct pollfd *fds) {
     for (int i = 0; i < kMaxClients; i++) {
-        if (clients[i].fd < 0 || clients[i].fd != fds[3 + i].fd) continue;
-        if (fds[3 + i].revents) serve_client(&clients[i]);
+        if (clients[i].fd < 0) continue;
+        if (fds[i].revents) serve_client(&clients[i]);
         if (clients[i].fd >= 0 && now_ms() >= clients[i].deadline) drop_client(&clients[i], 1);
     }
-    if (fds[2].revents & POLLIN) accept_client();
+}
+
+static void poll_once(int signals, long stop_at) {
+    struct pollfd fds[3 + kMaxNotifiers + kMaxClients] = {{signals, POLLIN, 0}, {listener, POLLIN, 0}, {enter_socket, POLLIN, 0}};
+    struct pollfd *of_notifiers = fds + 3, *of_clients = of_notifiers + kMaxNotifiers;
+    for (int i = 0; i < kMaxNotifiers; i++) of_notifiers[i] = (struct pollfd){notifiers[i], POLLIN, 0};
+    for (int i = 0; i < kMaxClients; i++) {
+        short events = clients[i].sent && clients[i].sent < response_size ? POLLOUT : POLLIN;
+        of_clients[i] = (struct pollfd){clients[i].fd, events, 0};
+    }
+    if (poll(fds, sizeof fds / sizeof fds[0], poll_timeout(stop_at)) < 0) return;
+    if (serve_binds(of_notifiers)) return;
+    serve_clients(of_clients);
+    if (fds[1].revents & POLLIN) accept_client();
+    if (fds[2].revents & POLLIN) accept_enter();
 }
 
 /* The supervisor is gone: ends what it left behind and starts it anew. */
@@ -284,7 +371,10 @@ static pid_t restart(char **command, const sigset_t *signals) {
         while (waitpid(-1, NULL, 0) > 0 || errno == EINTR) {
         }
     }
-    if (notifier >= 0) close(notifier);
+    for (int i = 0; i < kMaxNotifiers; i++) {
+        if (notifiers[i] >= 0) close(notifiers[i]);
+        notifiers[i] = -1;
+    }
     step_aside();
     next_try = 0;
     return start(command, signals);
@@ -294,7 +384,7 @@ static int run(char **command, const sigset_t *set, int signals) {
     int failures = 0;
     long stop_at = 0, started = now_ms();
     for (pid_t child = start(command, set); child > 0;) {
-        if (!stop_at && listener < 0 && notifier >= 0 && now_ms() >= next_try) try_listen();
+        if (!stop_at && listener < 0 && notifiers[0] >= 0 && now_ms() >= next_try) try_listen();
         poll_once(signals, stop_at);
         struct signalfd_siginfo info;
         while (read(signals, &info, sizeof info) == sizeof info) {
@@ -314,12 +404,16 @@ static int run(char **command, const sigset_t *set, int signals) {
 }
 
 int main(int argc, char **argv) {
+    const char *name = strrchr(argv[0], '/');
+    if (argc > 1 && strcmp(name ? name + 1 : argv[0], "berth-enter") == 0) return enter(argv + 1);
     if (argc < 4) {
         fprintf(stderr, "usage: %s PORT PAGE.html COMMAND [ARGUMENT...]\n", argv[0]);
         return 2;
     }
     web_port = (uint16_t)atoi(argv[1]);
     for (int i = 0; i < kMaxClients; i++) clients[i].fd = -1;
+    for (int i = 0; i < kMaxNotifiers; i++) notifiers[i] = -1;
+    open_enter_socket();
     load_page(argv[2]);
     const int wanted[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGCHLD};
     sigset_t set;

@@ -5,5 +5,13 @@ if [ -r /run/berth/env ]; then
     set +a
 fi
 case $- in
-*i*) [ -n "${BERTH_BANNER_SHOWN:-}" ] || [ ! -r /run/berth/banner ] || cat /run/berth/banner; export BERTH_BANNER_SHOWN=1 ;;
+*i*)
+    # A shell from outside (docker exec) becomes a child like any other, see berth-init.c.
+    if [ -z "${BERTH_ENTERED:-}" ] && [ -n "${BASH_VERSION:-}" ] && [ -z "${BASH_EXECUTION_STRING:-}" ]; then
+        export BERTH_ENTERED=1
+        exec berth-enter bash
+    fi
+    [ -n "${BERTH_BANNER_SHOWN:-}" ] || [ ! -r /run/berth/banner ] || cat /run/berth/banner
+    export BERTH_BANNER_SHOWN=1
+    ;;
 esac
