@@ -16,7 +16,7 @@ public:
     static constexpr std::size_t max_string_size = std::size_t(-1);
 
     json::value release() { return std::move(root_); }
-    const std::string& duplicate() const noexcept { return duplicate_; }
+    const std::optional<std::string>& duplicate() const noexcept { return duplicate_; }
 
     bool on_document_begin(json::error_code&) { return true; }
     bool on_document_end(json::error_code&) { return true; }
@@ -83,7 +83,7 @@ private:
     std::vector<json::value> open_;
     std::vector<std::string> keys_;
     std::string text_;
-    std::string duplicate_;
+    std::optional<std::string> duplicate_;
 };
 
 } // namespace
@@ -99,8 +99,8 @@ json::value parse_json(std::string_view text, const JsonLimits& limits)
     const auto used = parser.write_some(false, text.data(), text.size(), failure);
     if (!failure && used < text.size()) failure = json::error::extra_data;
     if (!failure) return parser.handler().release();
-    if (!parser.handler().duplicate().empty())
-        throw Error{Errc::Invalid, "not valid JSON: the member '" + parser.handler().duplicate() + "' is given twice"};
+    if (const auto& name = parser.handler().duplicate())
+        throw Error{Errc::Invalid, "not valid JSON: the member '" + *name + "' is given twice"};
     throw Error{Errc::Invalid, "not valid JSON: " + failure.message() + " at byte " + std::to_string(used)};
 }
 

@@ -283,8 +283,10 @@ void decode_into(const json::value& from, T& into, Unknown unknown, const std::s
             return;
         }
         into.clear();
-        for (const auto& item : from.get_array())
-            decode_into(item, into.emplace_back(), unknown, path + "/" + std::to_string(into.size() - 1), problems);
+        for (const auto& item : from.get_array()) {
+            const auto place = path + "/" + std::to_string(into.size());
+            decode_into(item, into.emplace_back(), unknown, place, problems);
+        }
     } else if constexpr (detail::is_map<T>::value) {
         if (!from.is_object()) {
             if (from.is_null() && unknown == Unknown::Ignore) into.clear();

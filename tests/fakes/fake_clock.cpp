@@ -1,5 +1,7 @@
 #include "tests/fakes/fake_clock.hpp"
 
+#include "controller/base/async.hpp"
+
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
