@@ -1,0 +1,192 @@
+#include "reconcilers/workspace.hpp"
+
+#include "api/types/node.hpp"
+#include "controller/base/log.hpp"
+
+namespace berth {
+
+namespace {
+
+constexpr Duration kWatchFor = std::chrono::seconds{3};
+constexpr Duration kDoubt = std::chrono::seconds{60};
+
+Time last_change(const Workspace& workspace)
+{
+    const auto& history = workspace.status.history;
+    return history.empty() || !history.back().at ? Time{} : *history.back().at;
+}
+
+} // namespace
+
+/// What one look found, with what is needed to act on it.
+struct WorkspaceReconciler::Look {
+    Seen seen;
+    Flavor flavor;
+};
+
+WorkspaceReconciler::WorkspaceReconciler(Store& store, docker::Client& docker, docker::Observed& observed,
+    Transport& traefik, Clock& clock, WorkspaceSettings settings)
+    : store_(store), docker_(docker), observed_(observed), traefik_(traefik), clock_(clock),
+      settings_(std::move(settings))
+{
+}
+
+void WorkspaceReconciler::watch(Sources<Workspace>& on)
+{
+    on.self();
+    on.same_name<WorkspaceReport>();
+    on.docker(docker::ObjectType::Service);
+    on.docker(docker::ObjectType::Task);
+}
+
+awaitable<Action> WorkspaceReconciler::reconcile(Workspace& workspace)
+{
+    const auto plan = co_await step(workspace);
+    co_return Action{plan.next_look};
+}
+
+awaitable<Action> WorkspaceReconciler::finalize(Workspace& workspace)
+{
+    const auto plan = co_await step(workspace);
+    if (plan.finished) co_return Action::wait();
+    co_return Action::again(plan.next_look.value_or(settings_.life.safety_net));
+}
+
+awaitable<Plan> WorkspaceReconciler::step(Workspace& workspace)
+{
+    const auto look = co_await this->look(workspace);
+    auto plan = decide(workspace, look.seen, settings_.life, clock_.now());
+    workspace.status = std::move(plan.status);
+    workspace.status.urls = workspace_urls(settings_.address, workspace.metadata.name);
+    if (plan.in_transition) observed_.watch_closely(kWatchFor);
+    switch (plan.step) {
+    case Step::None: break;
+    case Step::Create: co_await create(workspace, look.flavor); break;
+    case Step::Remove: co_await remove(plan.service_id); break;
+    }
+    co_return plan;
+}
+
+awaitable<WorkspaceReconciler::Look> WorkspaceReconciler::look(const Workspace& workspace)
+{
+    Look look;
+    auto& seen = look.seen;
+    std::optional<WorkspaceTemplate> chosen;
+    const auto& wanted = workspace.spec.template_;
+    if (!wanted.empty()) {
+        chosen = store_.get<WorkspaceTemplate>({workspace.metadata.org, wanted});
+        if (!chosen) seen.obstacle = Obstacle{"TemplateMissing", "there is no template named " + wanted};
+    }
+    look.flavor = flavor_of(chosen, settings_);
+    if (!seen.obstacle && look.flavor.image.empty())
+        seen.obstacle = Obstacle{"NoImage", "no image is configured for workspaces"};
+    seen.request_hash = request_hash(workspace);
+    seen.report = report_of(workspace);
+    if (wants_probe(workspace, seen.report)) seen.routed = co_await probe(workspace.metadata.name);
+
+    const auto service = co_await service_of(workspace);
+    if (service) seen.service = facts_of(*service, settings_.install_id);
+    seen.tasks = tasks_of(workspace, service ? service->ID : "");
+    look_at_node(workspace, seen);
+    co_return look;
+}
+
+/// From the cache; live when the cache may not know it yet and a wrong "it is gone" would do harm.
+awaitable<std::optional<docker::Service>> WorkspaceReconciler::service_of(const Workspace& workspace)
+{
+    const auto name = service_name(workspace.metadata.name);
+    if (const auto cached = observed_.service_by_name(name)) co_return *cached;
+    const bool expected = !workspace.status.serviceName.empty();
+    const bool leaving = workspace.status.phase == Phase::stopping && clock_.now() - last_change(workspace) < kDoubt;
+    if (!expected && !leaving) co_return std::nullopt;
+    auto live = co_await docker_.find_service(name);
+    if (live) observed_.poke();
+    co_return live;
+}
+
+/// With a service: its tasks. Without: whatever earlier ones have left, which is on its node once it has one.
+std::vector<TaskFacts> WorkspaceReconciler::tasks_of(const Workspace& workspace, const std::string& service_id) const
+{
+    const auto& node = workspace.status.nodeId;
+    const auto tasks = !service_id.empty() ? observed_.tasks_of_service(service_id)
+                       : !node.empty()     ? observed_.tasks_of_node(node)
+                                           : observed_.tasks();
+    std::vector<TaskFacts> facts;
+    for (const auto& task : tasks)
+        if (is_task_of(*task, workspace, settings_.install_id)) facts.push_back(facts_of(*task));
+    return facts;
+}
+
+std::optional<WorkspaceReportSpec> WorkspaceReconciler::report_of(const Workspace& workspace) const
+{
+    auto report = store_.get<WorkspaceReport>(key_of(workspace));
+    // A report about an earlier workspace of the same name says nothing about this one.
+    if (!report || report->spec.workspaceUid != workspace.metadata.uid) return std::nullopt;
+    return std::move(report->spec);
+}
+
+void WorkspaceReconciler::look_at_node(const Workspace& workspace, Seen& seen) const
+{
+    auto id = workspace.status.nodeId;
+    if (id.empty() && seen.report) id = seen.report->nodeId;
+    if (id.empty()) return;
+    const auto node = observed_.node(id);
+    seen.node_known = node != nullptr;
+    seen.node_up = node && node->Status.State != "down";
+    const auto report = store_.get<NodeReport>({"default", id});
+    if (report) seen.agent_seen_at = report->spec.reportedAt;
+}
+
+/// Whether Traefik serves the code-server by host name: "running" is said only after this.
+awaitable<bool> WorkspaceReconciler::probe(std::string id)
+{
+    HttpRequest request;
+    request.target = workspace_path(settings_.address, id, kCodeServerPort) + "healthz";
+    request.headers.set("Host", workspace_host(settings_.address, id, kCodeServerPort));
+    request.deadline = settings_.probe_timeout;
+    bool served = false;
+    try {
+        const auto response = co_await traefik_.send(std::move(request));
+        served = response.status == 200;
+    } catch (const Error& error) {
+        log::debug("probe through the reverse proxy failed", {{"workspace", id}, {"error", error.what()}});
+    }
+    co_return served;
+}
+
+awaitable<> WorkspaceReconciler::create(Workspace& workspace, const Flavor& flavor)
+{
+    workspace.status.resourceLimits = flavor.limits;
+    std::optional<Error> failure;
+    try {
+        co_await docker_.create_service(desired_service(workspace, flavor, settings_));
+    } catch (const Error& error) {
+        failure = error;
+    }
+    observed_.poke();
+    if (!failure) co_return;
+    if (failure->code() == Errc::Exists || failure->code() == Errc::Conflict) {
+        // Ours from an attempt whose answer was lost, or a foreign one: the live look of the next step tells. The
+        // name stays noted, so that step asks Docker itself.
+        co_await observed_.relist_now();
+        if (!observed_.service_by_name(workspace.status.serviceName)) workspace.status.serviceName.clear();
+        co_return;
+    }
+    workspace.status.serviceName.clear();
+    if (failure->code() == Errc::Unavailable || failure->code() == Errc::Timeout) throw *failure;
+    log::warning("Docker refused a workspace's service",
+        {{"workspace", workspace.metadata.name}, {"error", failure->what()}});
+    Condition placed{std::string(condition::kPlaced), ConditionStatus::False, "ServiceRefused", failure->what(), {},
+        workspace.metadata.generation};
+    set_condition(workspace.status.conditions, std::move(placed), clock_.now());
+    throw Error{Errc::Unavailable, "Docker refused the service: " + std::string(failure->what())};
+}
+
+awaitable<> WorkspaceReconciler::remove(std::string service_id)
+{
+    co_await docker_.remove_service(std::move(service_id));
+    // What is decided next (are its tasks gone?) must not rest on a list from before the removal.
+    co_await observed_.relist_now();
+}
+
+} // namespace berth

@@ -1,0 +1,46 @@
+#pragma once
+// Keeps each Workspace the way its spec wants it: observe → decide (workspace_plan) → one idempotent step → return.
+
+#include "controller/base/http_client.hpp"
+#include "controller/runtime/action.hpp"
+#include "controller/runtime/sources.hpp"
+#include "docker/observed.hpp"
+#include "reconcilers/workspace_service.hpp"
+
+namespace berth {
+
+/// Owned by main; lives on the I/O thread; any number of keys at the same time (one key never twice). Reads Docker
+/// from Observed's cache, and live only where a stale answer would do harm. Creates by a fixed name and removes by
+/// ID, so every step can be repeated. Throws Error for the controller's back-off; an unknown outcome is looked at
+/// again, never assumed.
+class WorkspaceReconciler {
+public:
+    /// `traefik` reaches the reverse proxy (TRAEFIK_URL) for the probe. Everything outlives the reconciler.
+    WorkspaceReconciler(Store& store, docker::Client& docker, docker::Observed& observed, Transport& traefik,
+        Clock& clock, WorkspaceSettings settings);
+
+    static void watch(Sources<Workspace>& on);
+    awaitable<Action> reconcile(Workspace& workspace);
+    awaitable<Action> finalize(Workspace& workspace);
+
+private:
+    struct Look;
+    awaitable<Plan> step(Workspace& workspace);
+    awaitable<Look> look(const Workspace& workspace);
+    awaitable<std::optional<docker::Service>> service_of(const Workspace& workspace);
+    std::vector<TaskFacts> tasks_of(const Workspace& workspace, const std::string& service_id) const;
+    std::optional<WorkspaceReportSpec> report_of(const Workspace& workspace) const;
+    void look_at_node(const Workspace& workspace, Seen& seen) const;
+    awaitable<bool> probe(std::string id);
+    awaitable<> create(Workspace& workspace, const Flavor& flavor);
+    awaitable<> remove(std::string service_id);
+
+    Store& store_;
+    docker::Client& docker_;
+    docker::Observed& observed_;
+    Transport& traefik_;
+    Clock& clock_;
+    WorkspaceSettings settings_;
+};
+
+} // namespace berth
