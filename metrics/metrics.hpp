@@ -1,5 +1,6 @@
 #pragma once
-// Every time series that Berth exports, declared in one place, in Prometheus' and Kubernetes' own names where such exist.
+// Every time series that Berth exports, declared in one place, in Prometheus' and Kubernetes' own names where
+// such exist.
 
 #include <prometheus/counter.h>
 #include <prometheus/gauge.h>
@@ -21,25 +22,27 @@ using Histogram = prometheus::Histogram;
 
 /// Upper bounds of a histogram's buckets, in the unit of the series.
 namespace buckets {
-inline const std::vector<double> kFast{0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25,
-    0.5, 1, 2.5};                                                                                 ///< 0.1 ms to 2.5 s
-inline const std::vector<double> kCall{0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60};
-inline const std::vector<double> kStart{0.25, 0.5, 0.75, 1, 1.5, 2, 3, 5, 8, 15, 30, 60, 120, 300}; ///< waits of users
+inline const std::vector<double> kFast{0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1,
+    0.25, 0.5, 1, 2.5}; ///< 0.1 ms to 2.5 s
+inline const std::vector<double> kCall{
+    0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60};
+inline const std::vector<double> kStart{
+    0.25, 0.5, 0.75, 1, 1.5, 2, 3, 5, 8, 15, 30, 60, 120, 300}; ///< waits of users
 inline const std::vector<double> kCount{1, 2, 4, 8, 16, 32, 64, 128, 256, 512};
 } // namespace buckets
 
 /// One metric name with fixed label names. Label values are words from a small fixed set: never ids, names or
 /// anything a user can invent. Any thread. The references it hands out live as long as the Metrics.
-template <class T>
-class Series {
+template <class T> class Series {
 public:
-    Series(prometheus::Registry& registry, std::string name, std::string help, std::vector<std::string> labels,
-        std::vector<double> buckets = {});
+    Series(prometheus::Registry& registry, std::string name, std::string help,
+        std::vector<std::string> labels, std::vector<double> buckets = {});
     Series(const Series&) = delete;
     Series& operator=(const Series&) = delete;
 
-    /// The member of the family with these label values, in the order of the label names. Keep the reference where
-    /// the labels are known beforehand; else this is one lookup. The number of values must match (logic_error).
+    /// The member of the family with these label values, in the order of the label names. Keep the reference
+    /// where the labels are known beforehand; else this is one lookup. The number of values must match
+    /// (logic_error).
     T& with(std::initializer_list<std::string_view> values);
 
 private:
@@ -54,13 +57,13 @@ extern template class Series<Gauge>;
 extern template class Series<Histogram>;
 
 /// A series without labels: exported from the start, with value 0.
-template <class T>
-class Single {
+template <class T> class Single {
 public:
-    Single(prometheus::Registry& registry, std::string name, std::string help, std::vector<double> buckets = {})
-        : series_(registry, std::move(name), std::move(help), {}, std::move(buckets)), value_(series_.with({}))
-    {
-    }
+    Single(
+        prometheus::Registry& registry, std::string name, std::string help, std::vector<double> buckets = {})
+        : series_(registry, std::move(name), std::move(help), {}, std::move(buckets)),
+          value_(series_.with({}))
+    {}
     T* operator->() noexcept { return &value_; }
     T& operator*() noexcept { return value_; }
 
@@ -85,7 +88,8 @@ struct Metrics {
     // Work queues, as client-go names them. name = the controller's.
     Series<Gauge> workqueue_depth{registry, "workqueue_depth", "Keys waiting now.", {"name"}};
     Series<Counter> workqueue_adds{registry, "workqueue_adds_total", "Keys added.", {"name"}};
-    Series<Counter> workqueue_retries{registry, "workqueue_retries_total", "Keys added again after a failure.", {"name"}};
+    Series<Counter> workqueue_retries{
+        registry, "workqueue_retries_total", "Keys added again after a failure.", {"name"}};
     Series<Histogram> workqueue_queue_duration{registry, "workqueue_queue_duration_seconds",
         "Time from when a key is due to when it runs.", {"name"}, buckets::kFast};
     Series<Histogram> workqueue_work_duration{
@@ -96,14 +100,14 @@ struct Metrics {
         "How long the oldest running key has been running.", {"name"}};
 
     // Controllers, as controller-runtime names them. result = success, error, requeue, requeue_after.
-    Series<Counter> reconcile_total{
-        registry, "controller_runtime_reconcile_total", "Reconciliations by result.", {"controller", "result"}};
-    Series<Counter> reconcile_errors{
-        registry, "controller_runtime_reconcile_errors_total", "Reconciliations that failed.", {"controller"}};
+    Series<Counter> reconcile_total{registry, "controller_runtime_reconcile_total",
+        "Reconciliations by result.", {"controller", "result"}};
+    Series<Counter> reconcile_errors{registry, "controller_runtime_reconcile_errors_total",
+        "Reconciliations that failed.", {"controller"}};
     Series<Counter> terminal_reconcile_errors{registry, "controller_runtime_terminal_reconcile_errors_total",
         "Failures that are not retried until the object changes.", {"controller"}};
-    Series<Counter> reconcile_timeouts{
-        registry, "controller_runtime_reconcile_timeouts_total", "Reconciliations cut at their deadline.", {"controller"}};
+    Series<Counter> reconcile_timeouts{registry, "controller_runtime_reconcile_timeouts_total",
+        "Reconciliations cut at their deadline.", {"controller"}};
     Series<Histogram> reconcile_time{registry, "controller_runtime_reconcile_time_seconds",
         "Duration of a reconciliation.", {"controller"}, buckets::kCall};
     Series<Gauge> max_concurrent_reconciles{
@@ -119,26 +123,28 @@ struct Metrics {
 
     // Docker as observed. type = service, node, container, …; reason = start, event, timer, close, reconnect.
     Series<Counter> docker_events{registry, "berth_docker_events_total", "Events received.", {"type"}};
-    Single<Counter> docker_event_connects{
-        registry, "berth_docker_event_stream_connects_total", "Connects of the event stream, the first included."};
+    Single<Counter> docker_event_connects{registry, "berth_docker_event_stream_connects_total",
+        "Connects of the event stream, the first included."};
     Series<Counter> docker_relists{registry, "berth_docker_relists_total", "Full lists read.", {"reason"}};
     Single<Histogram> docker_relist_duration{
         registry, "berth_docker_relist_duration_seconds", "Duration of a full list.", buckets::kCall};
-    Series<Gauge> docker_objects{registry, "berth_docker_objects", "Objects of ours seen in Docker.", {"type"}};
+    Series<Gauge> docker_objects{
+        registry, "berth_docker_objects", "Objects of ours seen in Docker.", {"type"}};
 
     // Store. result = ok, refused (the transaction's own error), failed (not written).
-    Single<Histogram> store_commit_duration{
-        registry, "berth_store_commit_duration_seconds", "From queued to durable, per transaction.", buckets::kFast};
+    Single<Histogram> store_commit_duration{registry, "berth_store_commit_duration_seconds",
+        "From queued to durable, per transaction.", buckets::kFast};
     Single<Histogram> store_write_duration{
         registry, "berth_store_write_duration_seconds", "One synced write of a batch.", buckets::kFast};
     Single<Histogram> store_batch_size{
         registry, "berth_store_batch_transactions", "Transactions in one synced write.", buckets::kCount};
-    Series<Counter> store_transactions{registry, "berth_store_transactions_total", "Transactions.", {"result"}};
+    Series<Counter> store_transactions{
+        registry, "berth_store_transactions_total", "Transactions.", {"result"}};
     Series<Gauge> store_objects{registry, "berth_store_objects", "Objects stored.", {"kind"}};
     Single<Gauge> store_revision{registry, "berth_store_revision", "Revision of the last change."};
     Single<Gauge> watchers{registry, "berth_watchers", "Open watches of the store."};
-    Single<Counter> watches_gone{
-        registry, "berth_watches_gone_total", "Watches ended because they asked for, or fell behind, dropped history."};
+    Single<Counter> watches_gone{registry, "berth_watches_gone_total",
+        "Watches ended because they asked for, or fell behind, dropped history."};
 
     // HTTP API. route = the pattern, not the path.
     Series<Counter> http_requests{
@@ -146,7 +152,8 @@ struct Metrics {
     Series<Histogram> http_request_duration{registry, "berth_http_request_duration_seconds",
         "Time to the end of the answer; streams are not counted.", {"method", "route"}, buckets::kFast};
     Single<Gauge> http_connections{registry, "berth_http_connections", "Open connections."};
-    Single<Gauge> http_requests_in_flight{registry, "berth_http_requests_in_flight", "Requests being answered."};
+    Single<Gauge> http_requests_in_flight{
+        registry, "berth_http_requests_in_flight", "Requests being answered."};
     Series<Counter> http_rejected{registry, "berth_http_rejected_total",
         "Connections or requests refused before a handler saw them.", {"reason"}};
 
@@ -154,10 +161,10 @@ struct Metrics {
     Series<Gauge> workspaces{registry, "berth_workspaces", "Workspaces by phase.", {"phase"}};
     Series<Histogram> workspace_start{registry, "berth_workspace_start_seconds",
         "From the wish to run to a probe through the edge that succeeded.", {"source"}, buckets::kStart};
-    Series<Counter> workspace_replacements{registry, "berth_workspace_replacements_total",
-        "Containers replaced.", {"reason"}};
-    Single<Gauge> workspaces_at_risk{
-        registry, "berth_workspaces_data_at_risk", "Workspaces whose final sync can't be confirmed at present."};
+    Series<Counter> workspace_replacements{
+        registry, "berth_workspace_replacements_total", "Containers replaced.", {"reason"}};
+    Single<Gauge> workspaces_at_risk{registry, "berth_workspaces_data_at_risk",
+        "Workspaces whose final sync can't be confirmed at present."};
 
     // Sync (on nodes). kind = restore, changes, full, final; result = ok, failed, held; direction = up, down.
     Series<Counter> sync_runs{registry, "berth_sync_runs_total", "Runs of the sync.", {"kind", "result"}};
@@ -166,7 +173,8 @@ struct Metrics {
     Series<Counter> sync_files{registry, "berth_sync_files_total", "Files moved.", {"direction"}};
     Series<Counter> sync_bytes{registry, "berth_sync_bytes_total", "Bytes moved.", {"direction"}};
     Single<Gauge> sync_pending{registry, "berth_sync_pending_files", "Changed files that are not in S3 yet."};
-    Single<Gauge> sync_failing{registry, "berth_sync_failing_workspaces", "Workspaces whose sync fails at present."};
+    Single<Gauge> sync_failing{
+        registry, "berth_sync_failing_workspaces", "Workspaces whose sync fails at present."};
 
     // Routes.
     Single<Gauge> routes{registry, "berth_routes", "Routes in the table."};

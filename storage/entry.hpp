@@ -7,10 +7,12 @@
 
 namespace berth {
 
-/// Counts changes: each change of one object has its own, without gaps. On the wire: decimal text (resourceVersion).
+/// Counts changes: each change of one object has its own, without gaps. On the wire: decimal text
+/// (resourceVersion).
 using Revision = std::uint64_t;
 
-/// One object at one revision. Immutable and shared, so it may be kept across a suspension and read on any thread.
+/// One object at one revision. Immutable and shared, so it may be kept across a suspension and read on any
+/// thread.
 struct Entry {
     std::string_view plural; ///< "workspaces"; lives as long as the process
     Key key;
@@ -21,7 +23,7 @@ struct Entry {
     std::vector<std::string> owners; ///< uids of ownerReferences
     std::string phase;               ///< status.phase, empty when the kind has none
     bool deleting = false;           ///< deletionTimestamp is set
-    std::string text;                ///< the JSON of the object WITH its secrets: never send or log it as it is
+    std::string text; ///< the JSON of the object WITH its secrets: never send or log it as it is
 };
 using EntryPtr = std::shared_ptr<const Entry>;
 
@@ -44,12 +46,11 @@ std::optional<Revision> parse_revision(std::string_view text);
 std::string_view intern(std::string_view text);
 
 namespace detail {
-/// Says in the log that a stored object does not fit its type any more. It is used as far as it can be read: one
-/// odd object must not make a whole kind unreadable.
+/// Says in the log that a stored object does not fit its type any more. It is used as far as it can be read:
+/// one odd object must not make a whole kind unreadable.
 void report_misfit(std::string_view plural, const Key& key, const Problems& problems);
 
-template <Kind K>
-K decode_stored(const json::value& value, const Key& key)
+template <Kind K> K decode_stored(const json::value& value, const Key& key)
 {
     K object{};
     Problems problems;
@@ -60,8 +61,7 @@ K decode_stored(const json::value& value, const Key& key)
 } // namespace detail
 
 /// The typed object of an entry, secrets included. The entry must be of kind K.
-template <Kind K>
-K decode_entry(const Entry& entry)
+template <Kind K> K decode_entry(const Entry& entry)
 {
     return detail::decode_stored<K>(json::parse(entry.text), entry.key);
 }

@@ -11,8 +11,8 @@ namespace berth {
 
 struct Metrics;
 
-/// One step of the schema, applied to every stored object in turn; true when it changed the object. All steps and
-/// the new version number are one atomic write. Runs on the database thread.
+/// One step of the schema, applied to every stored object in turn; true when it changed the object. All steps
+/// and the new version number are one atomic write. Runs on the database thread.
 struct Migration {
     std::string what; ///< for the log
     std::function<bool(std::string_view plural, json::object& object)> object;
@@ -37,12 +37,12 @@ struct AuditRecord {
     AuditEntry entry;
 };
 
-/// Owned by main (or a test). Lives on the I/O thread; only the bodies of transactions run on the database thread.
-/// One process at a time can have a folder open.
+/// Owned by main (or a test). Lives on the I/O thread; only the bodies of transactions run on the database
+/// thread. One process at a time can have a folder open.
 class Store {
 public:
-    /// Loads every object into memory. Throws Error{Unavailable}: another process has it open, or it can't be read
-    /// or written; Error{Conflict}: written by a newer version of Berth.
+    /// Loads every object into memory. Throws Error{Unavailable}: another process has it open, or it can't be
+    /// read or written; Error{Conflict}: written by a newer version of Berth.
     static awaitable<std::unique_ptr<Store>> open(StoreOptions options);
     /// Lets queued transactions finish, refuses new ones, ends the watches, releases the folder. Idempotent.
     awaitable<> close();
@@ -52,36 +52,35 @@ public:
     Store& operator=(const Store&) = delete;
 
     /// From memory, without suspension; everything that a returned transact() has written is there.
-    template <Kind K>
-    std::optional<K> get(const Key& key) const
+    template <Kind K> std::optional<K> get(const Key& key) const
     {
         const auto entry = find(K::kind().plural, key);
         if (!entry) return std::nullopt;
         return decode_entry<K>(*entry);
     }
-    template <Kind K>
-    std::vector<K> list(const Selector& selector = {}) const
+    template <Kind K> std::vector<K> list(const Selector& selector = {}) const
     {
         std::vector<K> objects;
-        for (const auto& entry : entries(K::kind().plural, selector)) objects.push_back(decode_entry<K>(*entry));
+        for (const auto& entry : entries(K::kind().plural, selector))
+            objects.push_back(decode_entry<K>(*entry));
         return objects;
     }
     EntryPtr find(std::string_view plural, const Key& key) const;
     /// Ordered by key.
     std::vector<EntryPtr> entries(std::string_view plural, const Selector& selector = {}) const;
     /// At most `limit` of them, with keys after `after`: for pages.
-    std::vector<EntryPtr> entries_after(
-        std::string_view plural, const Selector& selector, const std::optional<Key>& after, std::size_t limit) const;
+    std::vector<EntryPtr> entries_after(std::string_view plural, const Selector& selector,
+        const std::optional<Key>& after, std::size_t limit) const;
     std::size_t count(std::string_view plural) const;
     /// What get() and list() show is true at this revision.
     Revision revision() const noexcept;
 
-    /// Runs `body(Txn&)` on the database thread, alone, and returns its result here once it is synced to disk.
-    /// `body` is an ordinary function (name a closure before passing it), captures by value what it needs, and may run
-    /// in one write together with others. Its throw comes out here and writes nothing. Throws Error{Unavailable} when
-    /// the disk refuses (what is stored can still be read). Can't be cancelled once called.
-    template <class F>
-    awaitable<std::invoke_result_t<F&, Txn&>> transact(F body)
+    /// Runs `body(Txn&)` on the database thread, alone, and returns its result here once it is synced to
+    /// disk. `body` is an ordinary function (name a closure before passing it), captures by value what it
+    /// needs, and may run in one write together with others. Its throw comes out here and writes nothing.
+    /// Throws Error{Unavailable} when the disk refuses (what is stored can still be read). Can't be cancelled
+    /// once called.
+    template <class F> awaitable<std::invoke_result_t<F&, Txn&>> transact(F body)
     {
         using R = std::invoke_result_t<F&, Txn&>;
         if constexpr (std::is_void_v<R>) {
@@ -95,9 +94,11 @@ public:
         }
     }
 
-    /// Changes with a revision above `after`, of one kind or (empty) of all. For "from now on" hand in revision().
+    /// Changes with a revision above `after`, of one kind or (empty) of all. For "from now on" hand in
+    /// revision().
     std::unique_ptr<Watch> watch(std::string plural, Revision after);
-    /// Called for each change, in revision order, before the transaction's caller resumes. For the life of the store.
+    /// Called for each change, in revision order, before the transaction's caller resumes. For the life of
+    /// the store.
     void on_commit(std::function<void(const Change&)> callback);
 
     /// A consistent copy of the database in `folder`, which must not exist yet; opens as a store.

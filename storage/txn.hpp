@@ -37,35 +37,32 @@ public:
     Txn(const Txn&) = delete;
     Txn& operator=(const Txn&) = delete;
 
-    template <Kind K>
-    std::optional<K> get(const Key& key)
+    template <Kind K> std::optional<K> get(const Key& key)
     {
         auto value = load(K::kind(), key);
         if (!value) return std::nullopt;
         return detail::decode_stored<K>(*value, key);
     }
-    template <Kind K>
-    std::vector<K> list(const Selector& selector = {})
+    template <Kind K> std::vector<K> list(const Selector& selector = {})
     {
         std::vector<K> objects;
-        for (const auto& entry : entries(K::kind().plural, selector)) objects.push_back(decode_entry<K>(*entry));
+        for (const auto& entry : entries(K::kind().plural, selector))
+            objects.push_back(decode_entry<K>(*entry));
         return objects;
     }
 
     /// Sets uid, generation 1, creationTimestamp and resourceVersion. An empty org becomes "default". Throws
     /// Error{Exists}, Error{Invalid} for a bad name, Error{NotFound} when an owner it names is gone.
-    template <Kind K>
-    void create(K& object)
+    template <Kind K> void create(K& object)
     {
         begin_create(K::kind(), object.metadata);
         write(K::kind(), Op::Added, encode_object(object, Secrets::Show), object.metadata);
     }
 
-    /// Writes spec, labels, annotations and ownerReferences; the rest of `object` is replaced by what is stored.
-    /// generation + 1 when the spec changed; nothing is written when nothing changed. Throws Error{NotFound};
-    /// Error{Conflict} when metadata.resourceVersion or uid is set and not the present one.
-    template <Kind K>
-    void update(K& object)
+    /// Writes spec, labels, annotations and ownerReferences; the rest of `object` is replaced by what is
+    /// stored. generation + 1 when the spec changed; nothing is written when nothing changed. Throws
+    /// Error{NotFound}; Error{Conflict} when metadata.resourceVersion or uid is set and not the present one.
+    template <Kind K> void update(K& object)
     {
         const auto key = key_of(object);
         auto next = detail::decode_stored<K>(load_present(K::kind(), object.metadata), key);
@@ -79,10 +76,9 @@ public:
         object = std::move(next);
     }
 
-    /// Writes the status and nothing else. Nothing happens when the object is gone (or is another one of the same
-    /// name), or when the status is the stored one. Never conflicts with a write of the spec.
-    template <Kind K>
-    void put_status(const K& object)
+    /// Writes the status and nothing else. Nothing happens when the object is gone (or is another one of the
+    /// same name), or when the status is the stored one. Never conflicts with a write of the spec.
+    template <Kind K> void put_status(const K& object)
     {
         const auto key = key_of(object);
         auto value = load(K::kind(), key);
@@ -95,24 +91,18 @@ public:
     }
 
     /// False when the object is gone or is already being deleted: then it is not added.
-    template <Kind K>
-    bool add_finalizer(const Key& key, std::string_view finalizer)
+    template <Kind K> bool add_finalizer(const Key& key, std::string_view finalizer)
     {
         return add_finalizer(K::kind(), key, finalizer);
     }
     /// Dropping the last one of an object that is being deleted removes the object.
-    template <Kind K>
-    void remove_finalizer(const Key& key, std::string_view finalizer)
+    template <Kind K> void remove_finalizer(const Key& key, std::string_view finalizer)
     {
         remove_finalizer(K::kind(), key, finalizer);
     }
-    /// While finalizers remain: sets deletionTimestamp. Else removes the object and what it owns, recursively (what
-    /// has further owners only loses this one). False when there is no such object.
-    template <Kind K>
-    bool remove(const Key& key)
-    {
-        return remove(K::kind(), key);
-    }
+    /// While finalizers remain: sets deletionTimestamp. Else removes the object and what it owns, recursively
+    /// (what has further owners only loses this one). False when there is no such object.
+    template <Kind K> bool remove(const Key& key) { return remove(K::kind(), key); }
 
     /// The same for code that knows the kind only by name.
     EntryPtr find(std::string_view plural, const Key& key);

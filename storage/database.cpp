@@ -1,0 +1,128 @@
+#include "storage/database.hpp"
+
+#include <rocksdb/filter_policy.h>
+#include <rocksdb/table.h>
+#include <rocksdb/utilities/checkpoint.h>
+
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <vector>
+
+namespace berth::detail {
+
+namespace {
+
+constexpr std::array<const char*, kFamilies> kNames{
+    "objects", "index", "changes", "meta", "audit", "idempotency"};
+
+rocksdb::Options database_options()
+{
+    rocksdb::Options options;
+    options.create_if_missing = true;
+    options.create_missing_column_families = true;
+    // Objects are in our own memory: RocksDB needs little of it, and a short log makes a short start.
+    options.max_total_wal_size = 64 << 20;
+    options.keep_log_file_num = 3;
+    options.max_log_file_size = 4 << 20;
+    options.max_open_files = 256;
+    options.max_background_jobs = 2;
+    // After a failed write the store reopens the folder itself, at a moment of its own choice.
+    options.max_bgerror_resume_count = 0;
+    return options;
+}
+
+rocksdb::ColumnFamilyOptions family_options(std::size_t family)
+{
+    rocksdb::ColumnFamilyOptions options;
+    options.write_buffer_size = 16 << 20;
+    options.max_write_buffer_number = 3;
+    options.compression = rocksdb::kLZ4Compression;
+    rocksdb::BlockBasedTableOptions table;
+    // Without a filter a create would look into every level for a name that isn't there.
+    if (family == static_cast<std::size_t>(Family::Objects))
+        table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+    options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+    return options;
+}
+
+void make_private_folder(const std::string& path)
+{
+    std::error_code failure;
+    std::filesystem::create_directories(path, failure);
+    if (!failure && ::chmod(path.c_str(), S_IRWXU) != 0) failure.assign(errno, std::generic_category());
+    if (failure) throw Error{Errc::Unavailable, "database folder " + path + ": " + failure.message()};
+}
+
+} // namespace
+
+void check(const rocksdb::Status& status, std::string_view what)
+{
+    if (status.ok()) return;
+    throw Error{status.IsCorruption() ? Errc::Internal : Errc::Unavailable,
+        std::string(what) + ": " + status.ToString()};
+}
+
+Database::Database(std::string path) : path_(std::move(path))
+{
+    make_private_folder(path_);
+    std::vector<rocksdb::ColumnFamilyDescriptor> families;
+    families.emplace_back(rocksdb::kDefaultColumnFamilyName, rocksdb::ColumnFamilyOptions{});
+    for (std::size_t i = 0; i < kFamilies; ++i) families.emplace_back(kNames[i], family_options(i));
+    std::vector<rocksdb::ColumnFamilyHandle*> handles;
+    const auto status = rocksdb::DB::Open(database_options(), path_, families, &handles, &db_);
+    if (status.IsIOError() && status.ToString().find("lock") != std::string::npos)
+        throw Error{Errc::Unavailable,
+            "database folder " + path_ +
+                " is in use by another process (or opened twice): only one may have it open"};
+    check(status, "database folder " + path_);
+    default_ = handles[0];
+    std::copy(handles.begin() + 1, handles.end(), handles_.begin());
+}
+
+Database::~Database()
+{
+    for (auto* handle : handles_) db_->DestroyColumnFamilyHandle(handle);
+    db_->DestroyColumnFamilyHandle(default_);
+    delete db_;
+}
+
+std::optional<std::string> Database::get(Family where, std::string_view key)
+{
+    std::string value;
+    const auto status = db_->Get({}, family(where), {key.data(), key.size()}, &value);
+    if (status.IsNotFound()) return std::nullopt;
+    check(status, "database read");
+    return value;
+}
+
+void Database::scan(Family where, std::string_view from, const Visit& visit)
+{
+    const std::unique_ptr<rocksdb::Iterator> it(db_->NewIterator({}, family(where)));
+    for (it->Seek({from.data(), from.size()}); it->Valid(); it->Next())
+        if (!visit(it->key().ToStringView(), it->value().ToStringView())) break;
+    check(it->status(), "database read");
+}
+
+std::optional<std::string> Database::last_key(Family where)
+{
+    const std::unique_ptr<rocksdb::Iterator> it(db_->NewIterator({}, family(where)));
+    it->SeekToLast();
+    check(it->status(), "database read");
+    if (!it->Valid()) return std::nullopt;
+    return it->key().ToString();
+}
+
+void Database::checkpoint(const std::string& folder)
+{
+    rocksdb::Checkpoint* made = nullptr;
+    check(rocksdb::Checkpoint::Create(db_, &made), "checkpoint");
+    const std::unique_ptr<rocksdb::Checkpoint> checkpoint(made);
+    check(checkpoint->CreateCheckpoint(folder), "checkpoint to " + folder);
+    if (::chmod(folder.c_str(), S_IRWXU) != 0)
+        throw Error{Errc::Unavailable, "checkpoint to " + folder + ": " + std::strerror(errno)};
+}
+
+} // namespace berth::detail
