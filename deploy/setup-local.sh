@@ -27,6 +27,7 @@ setup-local.sh: installs and starts Berth on this machine, and proves that it wo
                                            workspaces are lost. Nothing that Berth did not make is touched.
 
 Environment: BERTH_HOME (/var/lib/berth-local), BERTH_TOOLS (/var/lib/berth-tools), BERTH_PRESET (release),
+BERTH_BINARY_DIR (a folder with berthd and berth-node built elsewhere: nothing is compiled),
 BERTH_API_PORT (3001), BERTH_HTTP_PORT (8088), BERTH_S3_PORT (8333) and every other name in charts/berth/values.env.
 Values given once are remembered in $BERTH_HOME/install.env.
 TEXT
@@ -69,7 +70,7 @@ check_machine() {
     [[ $(uname -s) == Linux ]] || die "Berth's local install needs Linux"
     [[ -r /etc/debian_version ]] || die "the packages are named for Debian 12; this is another system"
     local free
-    free=$(df -Pk --output=avail "$(berth_home)" | tail -1)
+    free=$(df -k --output=avail "$(berth_home)" | tail -1)
     ((free > 8 * 1024 * 1024)) || die "less than 8 GB are free at $(berth_home); set BERTH_HOME to a larger disk"
     log_info "$(. /etc/os-release && printf '%s' "$PRETTY_NAME"), $(nproc) cores, $(free -g | awk '/Mem:/ {print $2}') GB memory, $((free / 1024 / 1024)) GB free"
 }
@@ -98,8 +99,10 @@ choose_engine() {
     [[ -z ${BERTH_DOCKER_HOST:-} ]] || export DOCKER_HOST=$BERTH_DOCKER_HOST
 }
 
-# build_programs: berthd and berth-node from this checkout; nothing happens when they are up to date.
+# build_programs: berthd and berth-node from this checkout; nothing happens when they are up to date, or when a
+# folder with built ones is given.
 build_programs() {
+    [[ -z ${BERTH_BINARY_DIR:-} ]] || return 0
     export BERTH_PRESET=${BERTH_PRESET:-release}
     ensure_packages build
     log_step "building berthd and berth-node ($BERTH_PRESET)"

@@ -19,13 +19,12 @@ page_is() { [[ $(page "$1") == "$2" ]]; }
 # code-server answers its first page with a redirect into the editor.
 page_opens() { [[ $(page "$1") =~ ^(200|302)$ ]]; }
 
-selftest_containers() { docker ps -aq --filter "label=dev.berth.install=$BERTH_INSTALL_ID" --filter "name=ws-$1"; }
-selftest_shell() { timeout 20 docker exec "$(docker ps -q --filter "name=ws-$1" | head -1)" sh -c "$2"; }
+selftest_shell() { timeout 20 docker exec "$(docker ps -q --filter "label=dev.berth.name=$1" | head -1)" sh -c "$2"; }
 selftest_restored() { [[ $(selftest_shell "$1" 'cat /workspace/from-s3.txt' 2>/dev/null) == "$2" ]]; }
 selftest_uploaded() { [[ $(s3 cat ":s3:$SELFTEST_BUCKET/$1/from-workspace.txt" 2>/dev/null) == "$1" ]]; }
 selftest_gone() {
-    [[ -z $(docker service ls -q --filter "name=ws-$1") && -z $(docker ps -aq --filter "name=ws-$1") &&
-        -z $(docker volume ls -q --filter "name=berth-ws-$1") ]]
+    [[ -z $(docker service ls -q --filter "name=ws-$1") && -z $(docker ps -aq --filter "label=dev.berth.name=$1") &&
+        -z $(docker volume ls -q --filter "name=berth-ws-$1" --filter "name=berth-run-$1") ]]
 }
 
 selftest_fail() {

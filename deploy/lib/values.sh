@@ -74,6 +74,8 @@ traefik:proxy:$(openssl rand -hex 32)"
 $(openssl rand -hex 20)"
         key_of_role node >"$dir/node-key"
         sed "s/@PROXY_KEY@/$(key_of_role proxy)/" "$(repo_root)/charts/berth/traefik.yml.in" >"$dir/traefik.yml"
+        sed "s/@ACCESS_KEY@/$(s3_access_key)/; s/@SECRET_KEY@/$(s3_secret_key)/" \
+            "$(repo_root)/charts/berth/s3.json.in" >"$dir/s3.json"
     )
 }
 
@@ -85,7 +87,7 @@ s3_secret_key() { sed -n 2p "$(keys_dir)/s3-key"; }
 # keys_export: the files of the stack's secrets and the hashes that name them.
 keys_export() {
     local pair file var
-    for pair in api-keys:API_KEYS node-key:NODE_KEY s3-key:S3_KEY traefik.yml:TRAEFIK; do
+    for pair in api-keys:API_KEYS node-key:NODE_KEY s3-key:S3_KEY s3.json:S3_CONFIG traefik.yml:TRAEFIK; do
         file=$(keys_dir)/${pair%%:*}
         var=BERTH_SECRET_${pair##*:}
         export "${var}_FILE=$file" "${var}_HASH=$(sha256sum "$file" | cut -c1-12)"
