@@ -30,7 +30,8 @@ struct ResourceOptions {
     Roles read = {Role::admin, Role::user, Role::viewer, Role::node};
     Roles write = kUsers;
     Roles secrets = {Role::node}; ///< who sees and gets secrets
-    Duration bookmark{10'000};    ///< at least so often in a quiet watch
+    Duration bookmark{10'000};    ///< so often in every watch
+    bool audit = true;            ///< false for what machines write all the time (reports)
     std::string description = "";
 };
 
@@ -56,7 +57,7 @@ struct ResourceKind {
     virtual const KindInfo& info() const = 0;
     /// Whether stored text can hold secrets at all; if not it is served as it is.
     virtual bool has_secrets() const = 0;
-    virtual std::string hide_secrets(std::string_view stored) const = 0;
+    virtual std::string hide_secrets(std::string_view stored, const Key& key) const = 0;
     virtual json::object schema(SchemaRegistry& schemas) const = 0;
     virtual Written put(Txn& txn, const WriteRequest& request) const = 0;
     virtual Written patch(Txn& txn, const WriteRequest& request) const = 0;
@@ -77,6 +78,8 @@ void check_patch(const json::value& patch, const Key& key);
 void check_revision(const std::string& wanted, const std::string& stored, const Key& key);
 /// RFC 7396.
 void merge(json::value& target, const json::value& patch);
+/// Adds to a kind's schema what the struct does not have: apiVersion, kind, what is required and what is read-only.
+void complete_schema(SchemaRegistry& schemas, const KindInfo& kind);
 } // namespace resource
 
 namespace detail {
@@ -120,12 +123,17 @@ class TypedResource final : public ResourceKind {
 public:
     const KindInfo& info() const override { return K::kind(); }
     bool has_secrets() const override { return holds_secret<typename K::Spec>() || holds_secret<typename K::Status>(); }
-    std::string hide_secrets(std::string_view stored) const override
+    std::string hide_secrets(std::string_view stored, const Key& key) const override
     {
-        const auto object = decode_object<K>(json::parse(stored), Unknown::Ignore);
+        const auto object = decode_stored<K>(json::parse(stored), key);
         return json::serialize(encode_object(object, Secrets::Hide));
     }
-    json::object schema(SchemaRegistry& schemas) const override { return schemas.of<K>(); }
+    json::object schema(SchemaRegistry& schemas) const override
+    {
+        auto reference = schemas.of<K>();
+        resource::complete_schema(schemas, info());
+        return reference;
+    }
 
     Written put(Txn& txn, const WriteRequest& request) const override
     {
@@ -136,12 +144,15 @@ public:
         if (!stored) {
             if (!wanted.empty() && !request.create_only) resource::check_revision(wanted, "", request.key);
             fresh.metadata.resourceVersion.clear();
+            fresh.metadata.uid.clear();
             txn.create(fresh);
             return written(fresh, true);
         }
         if (request.create_only)
             throw Error{Errc::Exists, std::string(info().kind) + " " + to_string(request.key) + " exists already"};
         resource::check_revision(wanted, stored->metadata.resourceVersion, request.key);
+        if (!fresh.metadata.uid.empty() && fresh.metadata.uid != stored->metadata.uid)
+            throw Error{Errc::Conflict, to_string(request.key) + " is another object now: its uid differs"};
         keep_secrets(stored->spec, fresh.spec);
         stored->spec = std::move(fresh.spec);
         stored->metadata.labels = std::move(fresh.metadata.labels);

@@ -104,6 +104,8 @@ struct Doc {
     json::value example_response = nullptr;
     std::string content_type = "application/json"; ///< of the answer, for raw routes
     std::vector<std::string> accepts = {"application/json"}; ///< of the body
+    std::vector<std::string> other_content = {};             ///< what the answer may be instead, as text
+    bool conditional = false; ///< answers carry an ETag and If-None-Match is honoured: 304
 };
 
 /// One line of the table.
@@ -171,6 +173,8 @@ public:
     /// whose decoding is not clean UTF-8 text without '/' and control characters.
     std::optional<Match> find(std::string_view method, std::string_view path) const;
 
+    /// What a tag of Doc::tag is about, for the document.
+    void describe_tag(std::string tag, std::string description) { tags_[std::move(tag)] = std::move(description); }
     /// In the order of registration.
     const std::vector<std::unique_ptr<Route>>& routes() const noexcept { return routes_; }
     /// Adds GET /api/openapi.json (open). Made at the first call, so mount everything before serving.
@@ -182,6 +186,7 @@ public:
 private:
     struct Node;
 
+    awaitable<Reply> openapi_text();
     template <class Handler>
     static Handler bind(Handler handler)
     {
@@ -199,6 +204,7 @@ private:
 
     std::vector<std::unique_ptr<Route>> routes_;
     std::unique_ptr<Node> root_;
+    std::map<std::string, std::string> tags_;
     std::string document_;
 };
 

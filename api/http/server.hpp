@@ -14,6 +14,11 @@
 
 namespace berth {
 
+struct Metrics;
+namespace detail {
+struct ServerState;
+}
+
 /// One answered request, for metrics. `route` is the pattern ("/api/containers/{id}"), empty when none matched.
 struct RequestRecord {
     std::string_view method;
@@ -39,6 +44,7 @@ struct ServerOptions {
     std::size_t compress_from = 1024;        ///< bytes; smaller replies are not worth it
     unsigned rate_limit_per_minute = 0;      ///< per key of role user and viewer: 429; 0 = none
     std::optional<Executor> work;            ///< compresses large replies; none: the I/O thread does
+    Metrics* metrics = nullptr;              ///< counts into http_*
     std::function<void(const RequestRecord&)> on_request;
 };
 
@@ -67,8 +73,10 @@ public:
     std::size_t connections() const noexcept;
 
 private:
-    struct Shared;
-    std::shared_ptr<Shared> shared_;
+    awaitable<> watch_deadlines();
+    void take(boost::asio::ip::tcp::socket socket);
+
+    std::shared_ptr<detail::ServerState> state_;
 };
 
 } // namespace berth

@@ -1,0 +1,124 @@
+// What a write of a resource means, apart from its kind.
+
+#include "api/http/resource.hpp"
+
+#include <array>
+
+namespace berth::resource {
+
+namespace {
+
+constexpr auto kLabelPattern = "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$";
+/// Set by the store or by controllers; what a client sends of it is what it read before.
+constexpr std::array kNotTheClients{"generation", "creationTimestamp", "deletionTimestamp", "finalizers"};
+
+/// A member of metadata that may be given but must be what the path says.
+void check_same(const json::object& metadata, const char* name, const std::string& expected, Problems& problems)
+{
+    const auto* given = metadata.if_contains(name);
+    if (!given || (given->is_string() && std::string_view(given->get_string()) == expected)) return;
+    if (given->is_string() && given->get_string().empty()) return;
+    problems.push_back({std::string("/metadata/") + name, "differs from the path: expected " + expected});
+}
+
+} // namespace
+
+json::value prepare_body(const json::value& body, const Key& key)
+{
+    if (!body.is_object()) throw Error{Problems{{"", "expected an object"}}};
+    auto object = body.get_object();
+    Problems problems;
+    for (const char* name : {"metadata", "spec"})
+        if (!object.contains(name)) problems.push_back({std::string("/") + name, "is required"});
+    object.erase("status");
+    if (auto* found = object.if_contains("metadata"); found && found->is_object()) {
+        auto& metadata = found->get_object();
+        check_same(metadata, "org", key.org, problems);
+        check_same(metadata, "name", key.name, problems);
+        for (const char* name : kNotTheClients) metadata.erase(name);
+    }
+    if (!problems.empty()) throw Error{std::move(problems)};
+    return object;
+}
+
+void check_patch(const json::value& patch, const Key& key)
+{
+    if (!patch.is_object()) throw Error{Problems{{"", "expected an object"}}};
+    Problems problems;
+    for (const auto& item : patch.get_object()) {
+        const std::string_view name = item.key();
+        if (name == "apiVersion" || name == "kind") continue;
+        if (name == "status") {
+            problems.push_back({"/status", "is written by controllers only"});
+        } else if (name != "metadata" && name != "spec") {
+            problems.push_back({pointer("", name), "is not a known member"});
+        } else if (!item.value().is_object()) {
+            problems.push_back({pointer("", name), "expected an object"});
+        }
+    }
+    if (const auto* found = patch.get_object().if_contains("metadata"); found && found->is_object()) {
+        const auto& metadata = found->get_object();
+        check_same(metadata, "org", key.org, problems);
+        check_same(metadata, "name", key.name, problems);
+        for (const auto& item : metadata) {
+            const std::string_view name = item.key();
+            if (name == "org" || name == "name" || name == "resourceVersion") continue;
+            if (name != "labels" && name != "annotations")
+                problems.push_back({pointer("/metadata", name), "can't be patched: only labels and annotations can"});
+        }
+    }
+    if (!problems.empty()) throw Error{std::move(problems)};
+}
+
+void check_revision(const std::string& wanted, const std::string& stored, const Key& key)
+{
+    if (wanted.empty() || wanted == stored) return;
+    if (stored.empty()) throw Error{Errc::Conflict, to_string(key) + " does not exist"};
+    throw Error{Errc::Conflict, to_string(key) + " has changed: its resourceVersion is " + stored};
+}
+
+void merge(json::value& target, const json::value& patch)
+{
+    if (!patch.is_object()) {
+        target = patch;
+        return;
+    }
+    if (!target.is_object()) target = json::object{};
+    auto& into = target.get_object();
+    for (const auto& item : patch.get_object()) {
+        if (item.value().is_null()) into.erase(item.key());
+        else merge(into[item.key()], item.value());
+    }
+}
+
+void complete_schema(SchemaRegistry& schemas, const KindInfo& kind)
+{
+    const std::string name(kind.kind);
+    auto schema = schemas.components().at(name).as_object();
+    auto& properties = schema["properties"].as_object();
+    properties["apiVersion"] = {{"type", "string"}, {"const", kApiVersion}};
+    properties["kind"] = {{"type", "string"}, {"const", kind.kind}};
+    properties["status"] = {{"allOf", json::array{properties["status"]}}, {"readOnly", true}};
+    schema["required"] = json::array{"metadata", "spec"};
+    schemas.add_component(name, std::move(schema));
+
+    auto meta = schemas.components().at("Meta").as_object();
+    auto& fields = meta["properties"].as_object();
+    for (const char* field : {"name", "org"}) {
+        fields[field].as_object()["pattern"] = kLabelPattern;
+        fields[field].as_object()["maxLength"] = 63;
+    }
+    for (const char* field : {"generation", "creationTimestamp", "deletionTimestamp", "finalizers"})
+        fields[field].as_object()["readOnly"] = true;
+    fields["resourceVersion"].as_object()["description"] =
+        "opaque; in a write: the revision that must still be the present one";
+    fields["uid"].as_object()["description"] = "in a write: the object that must be the present one";
+    for (const char* field : {"labels", "annotations"}) {
+        fields[field].as_object()["maxProperties"] = 64;
+        fields[field].as_object()["propertyNames"] = {{"pattern", "^[A-Za-z0-9._/-]{1,253}$"}};
+    }
+    fields["labels"].as_object()["additionalProperties"] = {{"type", "string"}, {"pattern", "^[A-Za-z0-9._-]{0,63}$"}};
+    schemas.add_component("Meta", std::move(meta));
+}
+
+} // namespace berth::resource
