@@ -38,7 +38,7 @@ def test_first_workspace(install, api, docker, s3, bucket, start):
 
 def test_view_of_a_running_workspace(start):
     workspace = start()
-    wait_until(lambda: workspace.view().get("health", {}).get("status") == "healthy", 60, "healthy")
+    wait_until(lambda: (workspace.view().get("health") or {}).get("status") == "healthy", 60, "healthy")
     view = workspace.view()
     assert view["health"]["checks"] == {"codeServer": True, "vnc": True, "webServer": True}
     assert view["resourceLimits"] == {"cpuLimit": 2, "memoryLimit": 4 * 1024**3}
@@ -64,7 +64,7 @@ def test_a_stopped_workspace_starts_again_with_its_files(start):
     workspace = start()
     workspace.write("kept.txt", "kept")
     workspace.stop()
-    workspace.patch({"desiredState": "running"})
+    workspace.start_again()
     workspace.wait_status("running")
     workspace.wait_file("kept.txt", "kept")
     assert workspace.view()["urls"] == workspace.urls

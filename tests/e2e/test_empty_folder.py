@@ -41,7 +41,7 @@ def test_stop_in_the_middle_of_a_restore(s3, bucket, relay, start):
     names = fill(s3, bucket, size=800)
     before = {name: s3.get(bucket, name) for name in names}
     relay.switch("slow", rate=40_000)
-    workspace = start(wait=False, s3Endpoint=relay.endpoint)
+    workspace = start(wait=False, **relay.source)
     wait_until(lambda: relay.done("GET", "/dir"), 60, "some files are restored")
     assert workspace.delete().status == 202
     relay.switch("pass")
@@ -53,7 +53,7 @@ def test_agent_killed_in_the_middle_of_a_restore(install, docker, s3, bucket, re
     names = fill(s3, bucket, size=800)
     before = {name: s3.get(bucket, name) for name in names}
     relay.switch("slow", rate=40_000)
-    workspace = start(wait=False, s3Endpoint=relay.endpoint)
+    workspace = start(wait=False, **relay.source)
     wait_until(lambda: relay.done("GET", "/dir"), 60, "some files are restored")
     assert docker.kill_service(install.service("node"))
     relay.switch("pass")

@@ -20,7 +20,7 @@ def uploads(relay, name):
 
 
 def test_during_an_upload(install, docker, relay, start):
-    workspace = start(s3Endpoint=relay.endpoint)
+    workspace = start(**relay.source)
     workspace.write("small.txt", "small")
     workspace.wait_stored("small.txt", "small", timeout=30)
     before = uploads(relay, "small.txt")
@@ -36,7 +36,7 @@ def test_during_an_upload(install, docker, relay, start):
 
 
 def test_during_the_final_sync(install, docker, relay, start):
-    workspace = start(s3Endpoint=relay.endpoint)
+    workspace = start(**relay.source)
     workspace.write("small.txt", "small")
     workspace.wait_stored("small.txt", "small", timeout=30)
     before = uploads(relay, "small.txt")

@@ -7,14 +7,14 @@ from support.wait import stays, wait_until
 
 def test_refusing_at_start(api, bucket, relay):
     relay.switch("refuse")
-    answer = api.request("POST", "/api/containers/start", {"s3Bucket": bucket, "s3Endpoint": relay.endpoint})
+    answer = api.request("POST", "/api/containers/start", {"s3Bucket": bucket, **relay.source})
     assert answer.status == 400, answer
     assert answer.json["error"]["code"] == "INVALID_S3_BUCKET"
 
 
 def test_down_at_start(api, bucket, relay):
     relay.switch("down")
-    answer = api.request("POST", "/api/containers/start", {"s3Bucket": bucket, "s3Endpoint": relay.endpoint}, timeout=60)
+    answer = api.request("POST", "/api/containers/start", {"s3Bucket": bucket, **relay.source}, timeout=60)
     assert answer.status == 400, answer
     assert answer.json["error"]["code"] == "INVALID_S3_BUCKET"
     assert answer.json["error"]["message"]
@@ -23,7 +23,7 @@ def test_down_at_start(api, bucket, relay):
 def test_slow_at_start(s3, bucket, relay, start):
     s3.put(bucket, "large.bin", "x" * 300_000)
     relay.switch("slow", rate=60_000)
-    workspace = start(wait=False, s3Endpoint=relay.endpoint)
+    workspace = start(wait=False, **relay.source)
     wait_until(lambda: workspace.sync().get("state") == "restoring", 40, "restoring is reported")
     relay.switch("pass")
     workspace.wait_status("running")
@@ -32,7 +32,7 @@ def test_slow_at_start(s3, bucket, relay, start):
 
 @pytest.mark.parametrize("fault", ["down", "refuse"])
 def test_while_running(relay, start, fault):
-    workspace = start(s3Endpoint=relay.endpoint)
+    workspace = start(**relay.source)
     workspace.write("one.txt", "1")
     workspace.wait_stored("one.txt", "1", timeout=30)
     relay.switch(fault)
@@ -48,7 +48,7 @@ def test_while_running(relay, start, fault):
 
 @pytest.mark.parametrize("fault", ["down", "refuse"])
 def test_during_the_final_sync(docker, relay, start, fault):
-    workspace = start(s3Endpoint=relay.endpoint)
+    workspace = start(**relay.source)
     relay.switch(fault)
     workspace.write("last.txt", "the last words")
     assert workspace.delete().status == 202

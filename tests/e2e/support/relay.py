@@ -18,6 +18,9 @@ class S3Relay:
 
     def __init__(self, install):
         self.docker = install.docker
+        # The install's own credentials are never sent to another endpoint: whoever names one brings credentials.
+        self.source = {"s3Endpoint": self.endpoint, "awsAccessKeyId": install.s3.access_key,
+                       "awsSecretAccessKey": install.s3.secret_key}
         self.remove()
         self.docker.run(
             "service", "create", "--quiet", "--detach", f"--name={self.name}", "--endpoint-mode=dnsrr",

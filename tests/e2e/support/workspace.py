@@ -110,15 +110,19 @@ class Workspace:
         self.wait_gone()
         return receipt
 
+    def start_again(self):
+        answer = self.install.api.request("POST", f"/api/containers/{self.id}/start")
+        assert answer.status in (200, 202), answer
+        return self
+
     def remove_by_force(self):
         """For clean-up only: gives up files that could not be synced."""
-        view = self.view()
-        if view["status"] == "stopped" and not self.install.docker.leftovers(self.id):
+        if self.status() == "stopped" and not self.install.docker.leftovers(self.id):
             return
         self.delete()
         try:
             self.wait_stopped(20)
         except AssertionError:
-            self.patch({"forceStop": True})
-            self.wait_stopped(40)
+            self.install.api.request("DELETE", f"/api/containers/{self.id}?force=1")
+            self.wait_stopped(90)
         self.wait_gone()
