@@ -1,0 +1,63 @@
+#pragma once
+// berthd as one object: makes every part, connects them, runs them and stops them in order.
+
+#include "api/actions/bucket_check.hpp"
+#include "api/actions/containers.hpp"
+#include "api/actions/health.hpp"
+#include "api/actions/routes.hpp"
+#include "api/http/server.hpp"
+#include "controller/base/async.hpp"
+#include "controller/config.hpp"
+#include "controller/registry.hpp"
+#include "docker/observed.hpp"
+#include "metrics/metrics.hpp"
+#include "reconcilers/swarm_setup.hpp"
+
+#include <memory>
+
+namespace berth {
+
+/// Where the parts run: `io` owns all state, `db` is RocksDB's one thread, `work` is for what blocks.
+struct Executors {
+    Executor io;
+    Executor db;
+    Executor work;
+};
+
+/// Owned by main; lives on the I/O thread. The API answers from the start, also while Docker is away: it only
+/// records what is wanted.
+class App {
+public:
+    App(Executors executors, Config config, std::vector<ConfiguredKey> keys);
+    App(const App&) = delete;
+    App& operator=(const App&) = delete;
+    ~App();
+
+    /// Returns after stop(), when nothing of it runs any more. Throws Error when it can't start: the store is in
+    /// use, the port is taken.
+    awaitable<> run();
+    /// Idempotent. New requests are refused, running ones and running reconciliations finish within their grace.
+    void stop();
+
+private:
+    struct Parts;
+    awaitable<> open_store();
+    awaitable<std::string> install_id();
+    void mount();
+    awaitable<> converge();
+    awaitable<> prepare_swarm();
+    awaitable<> close();
+    awaitable<Reply> metrics(Call call);
+
+    Executors executors_;
+    Config config_;
+    std::vector<ConfiguredKey> keys_;
+    SystemClock clock_;
+    Metrics metrics_;
+    std::unique_ptr<Store> store_;
+    std::unique_ptr<Parts> parts_;
+    Signal stopped_;
+    bool stopping_ = false;
+};
+
+} // namespace berth

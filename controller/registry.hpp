@@ -1,0 +1,19 @@
+#pragma once
+// The list of kinds. Adding one is one line in registry.cpp.
+
+#include "api/http/resource.hpp"
+#include "controller/runtime/manager.hpp"
+#include "reconcilers/node.hpp"
+#include "reconcilers/workspace.hpp"
+
+namespace berth {
+
+struct Reconcilers {
+    WorkspaceReconciler& workspace;
+    NodeReconciler& node;
+};
+
+/// Gives every kind its controller and its REST resource.
+void register_kinds(Manager& manager, Router& router, Store& store, Clock& clock, Reconcilers reconcilers);
+
+} // namespace berth
