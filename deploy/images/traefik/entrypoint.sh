@@ -1,7 +1,5 @@
 #!/bin/sh
-# Takes both forms: `traefik --option` and just `--option`.
+# Takes both forms: `traefik --option`, and just `--option` or a subcommand of traefik.
 set -e
-case ${1:-} in
-'' | -*) set -- traefik "$@" ;;
-esac
+command -v -- "${1:---}" >/dev/null 2>&1 || set -- traefik "$@"
 exec "$@"
