@@ -113,7 +113,8 @@ template <Kind K>
 json::object encode_object(const K& object, Secrets secrets = Secrets::Hide)
 {
     json::object out{{"apiVersion", kApiVersion}, {"kind", K::kind().kind}};
-    for (auto& item : encode(object, secrets).as_object()) out[item.key()] = std::move(item.value());
+    auto encoded = encode(object, secrets); // named: a temporary would not live as long as the loop
+    for (auto& item : encoded.as_object()) out[item.key()] = std::move(item.value());
     return out;
 }
 
