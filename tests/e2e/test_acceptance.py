@@ -15,7 +15,7 @@ def test_first_workspace(install, api, docker, s3, bucket, start):
     workspace = start.adopt(answer)
     workspace.wait_status("running", 30)
     assert workspace.wait_page("codeServer").status in (200, 302)
-    assert "noVNC" in install.page(workspace.urls["vnc"], "/vnc.html").text
+    assert "VNC" in install.page(workspace.urls["vnc"], "/vnc.html").text
     assert workspace.wait_page("webServer").status == 200
     workspace.wait_file("before.txt", "here before the workspace")
 

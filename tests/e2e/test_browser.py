@@ -23,6 +23,7 @@ def chromium():
 
 def visit(workspace, chromium, screenshots):
     job = {name: url.rstrip("/") + "/" for name, url in workspace.urls.items()}
+    job["saved"] = ["docker", "-H", workspace.install.docker.host, "exec", workspace.container(), "cat", "/workspace/note.txt"]
     job.update(vncPassword=PASSWORD, file="note.txt", text=TEXT, executablePath=chromium, screenshots=str(screenshots))
     done = subprocess.run(["node", "workspace.mjs"], cwd=BROWSER, input=json.dumps(job), text=True,
                           capture_output=True, timeout=240)

@@ -1,8 +1,10 @@
 // A person at a workspace, in a real Chromium. Reads one JSON object from standard input
-//   {codeServer, vnc, webServer, vncPassword, file, text, executablePath, screenshots}
+//   {codeServer, vnc, webServer, vncPassword, file, text, saved, executablePath, screenshots}
+// (`saved` is the command that prints the file as it is on disk in the workspace)
 // and prints one line of JSON: {"editor": "ok", "desktop": "ok", "desktopRefused": "ok", "web": "ok"} with what went
 // wrong in place of "ok". A screenshot of each page goes to the folder `screenshots`.
 import { chromium } from "playwright-core";
+import { execFileSync } from "node:child_process";
 import fs from "node:fs";
 import path from "node:path";
 
@@ -11,6 +13,14 @@ fs.mkdirSync(job.screenshots, { recursive: true });
 
 async function picture(page, name) {
     await page.screenshot({ path: path.join(job.screenshots, `${name}.png`) }).catch(() => {});
+}
+
+async function until(condition, milliseconds, what) {
+    const deadline = Date.now() + milliseconds;
+    while (!condition()) {
+        if (Date.now() > deadline) throw new Error(`gave up waiting: ${what}`);
+        await new Promise((resolve) => setTimeout(resolve, 200));
+    }
 }
 
 /** Opens the file by name, types at its end and saves, all with the keyboard. */
@@ -33,12 +43,12 @@ async function editor(page) {
     await page.keyboard.type(job.text);
     await page.locator(".editor-instance .view-lines", { hasText: job.text.trim() }).first().waitFor({ timeout: 10000 });
     await page.keyboard.press("Control+s");
-    await page.locator(`.tabs-container .tab.dirty[data-resource-name="${job.file}"]`).waitFor({ state: "detached", timeout: 15000 });
+    await until(() => execFileSync(job.saved[0], job.saved.slice(1), { encoding: "utf8" }).endsWith(job.text), 15000, "the file is saved");
 }
 
 async function openDesktop(page, password) {
-    await page.goto(job.vnc + "vnc.html?autoconnect=true&reconnect=false&resize=scale", { waitUntil: "domcontentloaded" });
-    const input = page.locator("#noVNC_password_input");
+    await page.goto(job.vnc + "vnc.html", { waitUntil: "domcontentloaded" });
+    const input = page.locator("#password");
     await input.waitFor({ state: "visible", timeout: 30000 });
     await input.fill(password);
     await page.keyboard.press("Enter");
@@ -47,9 +57,9 @@ async function openDesktop(page, password) {
 /** Connected, and the canvas shows something: more than one colour. */
 async function desktop(page) {
     await openDesktop(page, job.vncPassword);
-    await page.waitForFunction(() => document.documentElement.classList.contains("noVNC_connected"), null, { timeout: 30000 });
+    await page.locator("#status", { hasText: /^Connected$/ }).waitFor({ timeout: 30000 });
     await page.waitForFunction(() => {
-        const canvas = document.querySelector("#noVNC_container canvas");
+        const canvas = document.querySelector("#screen canvas");
         if (!canvas || canvas.width < 200 || canvas.height < 200) return false;
         const data = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
         const colours = new Set();
@@ -60,12 +70,9 @@ async function desktop(page) {
 
 async function desktopRefused(page) {
     await openDesktop(page, "wrong" + job.vncPassword.slice(0, 3));
-    await page.waitForFunction(() => {
-        const status = document.querySelector("#noVNC_status");
-        return status && status.classList.contains("noVNC_status_error");
-    }, null, { timeout: 30000 });
-    if (await page.evaluate(() => document.documentElement.classList.contains("noVNC_connected")))
-        throw new Error("a wrong password was let in");
+    await page.locator("#problem", { hasText: /refused/ }).waitFor({ timeout: 30000 });
+    const status = await page.locator("#status").innerText();
+    if (status !== "Not connected") throw new Error(`a wrong password leads to: ${status}`);
 }
 
 async function web(page) {

@@ -23,7 +23,7 @@ class S3Relay:
                        "awsSecretAccessKey": install.s3.secret_key}
         self.remove()
         self.docker.run(
-            "service", "create", "--quiet", "--detach", f"--name={self.name}", "--endpoint-mode=dnsrr",
+            "service", "create", "--quiet", "--detach", f"--name={self.name}", "--endpoint-mode=dnsrr", "--stop-grace-period=1s",
             f"--network={install.edge_network()}", f"--mount=type=bind,source={FOLDER},target=/relay,readonly",
             f"--publish=published={ORDERS_PORT},target=8380,mode=host", "--no-resolve-image", "--user=0",
             "--entrypoint=python3", install.service_env("berthd")["WORKSPACE_IMAGE"], "/relay/s3_relay.py")
