@@ -198,7 +198,8 @@ TEST_F(ObjectsTest, SecretsAreStoredAndSurviveAReopen)
 
 TEST_F(ObjectsTest, ListsAreOrderedSelectedAndPaged)
 {
-    for (const char* name : {"c", "a", "b"}) create(make_thing(name, 0, {{"tier", name == std::string("b") ? "x" : "y"}}));
+    for (const char* name : {"c", "a", "b"})
+        create(make_thing(name, 0, {{"tier", name == std::string("b") ? "x" : "y"}}));
     auto elsewhere = make_thing("z", 0, {{"tier", "y"}});
     elsewhere.metadata.org = "acme";
     create(elsewhere);
@@ -213,10 +214,12 @@ TEST_F(ObjectsTest, ListsAreOrderedSelectedAndPaged)
         (Names{"default/a", "default/b", "default/c"}));
     auto selector = Selector::parse("tier=y");
     EXPECT_EQ(names(store->entries("things", selector)), (Names{"acme/z", "default/a", "default/c"}));
-    EXPECT_EQ(names(store->entries_after("things", selector, std::nullopt, 2)), (Names{"acme/z", "default/a"}));
+    EXPECT_EQ(
+        names(store->entries_after("things", selector, std::nullopt, 2)), (Names{"acme/z", "default/a"}));
     EXPECT_EQ(names(store->entries_after("things", selector, key("a"), 2)), (Names{"default/c"}));
     selector.org = "default";
-    EXPECT_EQ(names(store->entries_after("things", selector, Key{"acme", "z"}, 9)), (Names{"default/a", "default/c"}));
+    EXPECT_EQ(names(store->entries_after("things", selector, Key{"acme", "z"}, 9)),
+        (Names{"default/a", "default/c"}));
     EXPECT_TRUE(store->entries("nothings").empty());
 }
 

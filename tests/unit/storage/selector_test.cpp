@@ -46,7 +46,8 @@ TEST(SelectorTest, FollowsKubernetesSyntax)
 
 TEST(SelectorTest, RefusesWhatItCannotRead)
 {
-    for (const char* text : {",", "a,", "=1", "a in 1", "a in (1", "a of (1)", "a b", "a=b=c", "(a)", "a=\"1\"", "!"})
+    for (const char* text :
+        {",", "a,", "=1", "a in 1", "a in (1", "a of (1)", "a b", "a=b=c", "(a)", "a=\"1\"", "!"})
         EXPECT_THROW(Selector::parse(text), Error) << text;
 }
 

@@ -46,8 +46,7 @@ inline Thing make_thing(std::string name, std::int64_t value = 0, Labels labels 
     return thing;
 }
 
-template <Kind K>
-OwnerReference owned_by(const K& owner)
+template <Kind K> OwnerReference owned_by(const K& owner)
 {
     return {std::string(K::kind().kind), owner.metadata.name, owner.metadata.uid};
 }
@@ -84,8 +83,7 @@ public:
 class StoreTest : public ::testing::Test {
 protected:
     /// Runs a coroutine to its end and returns what it returns, or throws what it throws.
-    template <class T>
-    T run(awaitable<T> work)
+    template <class T> T run(awaitable<T> work)
     {
         io.restart();
         std::exception_ptr failure;
@@ -114,8 +112,7 @@ protected:
         if (!done) throw std::runtime_error("the coroutine did not end in time");
     }
     /// The code of the Error that `work` throws.
-    template <class T>
-    std::optional<Errc> error_of(awaitable<T> work)
+    template <class T> std::optional<Errc> error_of(awaitable<T> work)
     {
         try {
             run(std::move(work));
@@ -152,21 +149,15 @@ protected:
     }
 
     /// One transaction from a plain function.
-    template <class F>
-    auto transact(F body)
-    {
-        return run(store->transact(std::move(body)));
-    }
-    template <Kind K>
-    K create(K object)
+    template <class F> auto transact(F body) { return run(store->transact(std::move(body))); }
+    template <Kind K> K create(K object)
     {
         return transact([object](Txn& txn) mutable {
             txn.create(object);
             return object;
         });
     }
-    template <Kind K>
-    K update(K object)
+    template <Kind K> K update(K object)
     {
         return transact([object](Txn& txn) mutable {
             txn.update(object);
