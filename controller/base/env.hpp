@@ -62,7 +62,7 @@ std::optional<std::string> env_assign(std::string_view text, T& target)
         target = *size;
         return std::nullopt;
     } else {
-        json::value value{text};
+        json::value value(text); // not braces: those would make an array
         if constexpr (std::is_arithmetic_v<T>) {
             try {
                 value = parse_json(text);
