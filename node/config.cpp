@@ -1,0 +1,120 @@
+#include "node/config.hpp"
+
+#include "controller/base/http_client.hpp"
+
+#include <fstream>
+
+namespace berth {
+
+namespace {
+
+std::vector<std::string> read_lines(const std::string& path, std::string_view variable)
+{
+    std::ifstream file(path);
+    if (!file) throw Error{Problems{{std::string(variable), "can't read " + path}}};
+    std::vector<std::string> lines;
+    for (std::string line; std::getline(file, line);) {
+        while (!line.empty() && (line.back() == '\r' || line.back() == ' ')) line.pop_back();
+        if (!line.empty()) lines.push_back(std::move(line));
+    }
+    return lines;
+}
+
+/// A key is given plain, or as a `name:role:key` line of the API's own key list.
+std::string bare_key(const std::string& line)
+{
+    const auto colon = line.rfind(':');
+    return colon == std::string::npos ? line : line.substr(colon + 1);
+}
+
+void check_endpoint(const std::string& value, const char* name, Problems& problems)
+{
+    try {
+        Endpoint::parse(value);
+    } catch (const Error&) {
+        problems.push_back({name, "expected an address like http://host:port or unix:///path"});
+    }
+}
+
+void check(const NodeConfig& config)
+{
+    Problems problems;
+    check_endpoint(config.berth_url, "BERTH_URL", problems);
+    check_endpoint(config.docker_host, "DOCKER_HOST", problems);
+    if (!config.s3_endpoint.empty()) check_endpoint(config.s3_endpoint, "S3_ENDPOINT", problems);
+    if (config.node_key.empty()) problems.push_back({"NODE_KEY", "or NODE_KEY_FILE is required"});
+    if (!config.data_dir.starts_with('/')) problems.push_back({"DATA_DIR", "expected an absolute path"});
+    // A Unix socket's path has 107 bytes, and the folder holds one.
+    if (config.data_dir.size() > 80) problems.push_back({"DATA_DIR", "longer than 80 characters"});
+    const auto positive = [&](Duration value, const char* name) {
+        if (value < std::chrono::milliseconds{100}) problems.push_back({name, "expected at least 100ms"});
+    };
+    positive(config.sync_interval, "SYNC_INTERVAL");
+    positive(config.full_scan_interval, "FULL_SCAN_INTERVAL");
+    positive(config.probe_interval, "PROBE_INTERVAL");
+    positive(config.report_interval, "REPORT_INTERVAL");
+    positive(config.relist_interval, "RELIST_INTERVAL");
+    if (config.trash_days < 1) problems.push_back({"TRASH_DAYS", "expected at least 1"});
+    if (!problems.empty()) throw Error{std::move(problems)};
+}
+
+} // namespace
+
+std::vector<EnvSetting> node_settings(NodeConfig& config)
+{
+    return {
+        env("BERTH_URL", config.berth_url, "where berthd answers"),
+        env("NODE_KEY", config.node_key, "the API key of role node"),
+        env("NODE_KEY_FILE", config.node_key_file, "file with that key, instead of NODE_KEY"),
+        env("DOCKER_HOST", config.docker_host, "the engine of this node"),
+        env("DATA_DIR", config.data_dir, "journals and files on their way; survives restarts"),
+        env("NETNS_DIR", config.netns_dir, "the engine's folder of network namespaces, as seen from here"),
+        env("VOLUMES_DIR", config.volumes_dir, "the engine's folder of volumes, as seen from here"),
+        env("EDGE_NETWORK", config.edge_network, "the network whose address is reported"),
+        env("INSTALL_ID", config.install_id, "look only at containers and volumes of this install; empty: those whose "
+                                             "workspace berthd knows"),
+        env("RCLONE", config.rclone, "the rclone program"),
+        env("SYNC_INTERVAL", config.sync_interval, "how often changed files go to S3"),
+        env("FULL_SCAN_INTERVAL", config.full_scan_interval, "how often everything is compared without a hint"),
+        env("PROBE_INTERVAL", config.probe_interval, "how often a healthy workspace is probed"),
+        env("REPORT_INTERVAL", config.report_interval, "how often an unchanged report is sent again"),
+        env("RELIST_INTERVAL", config.relist_interval, "how often containers and volumes are listed without a hint"),
+        env("TRASH_DAYS", config.trash_days, "how long deleted and overwritten files stay in the trash prefix"),
+        env("S3_ENDPOINT", config.s3_endpoint, "for workspaces that name none of their own"),
+        env("AWS_ACCESS_KEY_ID", config.s3_access_key, "for workspaces without a key of their own"),
+        env("AWS_SECRET_ACCESS_KEY", config.s3_secret_key, "belongs to AWS_ACCESS_KEY_ID"),
+        env("S3_KEY_FILE", config.s3_key_file, "file with these two, one a line"),
+        env("LOG_LEVEL", config.log_level, "trace, debug, info, warning or error"),
+        env("LOG_FORMAT", config.log_format, "json or text"),
+    };
+}
+
+NodeConfig load_node_config(const EnvLookup& lookup)
+{
+    NodeConfig config;
+    load_environment(node_settings(config), lookup);
+    if (!config.node_key_file.empty()) {
+        const auto lines = read_lines(config.node_key_file, "NODE_KEY_FILE");
+        if (lines.empty()) throw Error{Problems{{"NODE_KEY_FILE", "is empty"}}};
+        config.node_key = Secret{bare_key(lines.front())};
+    }
+    if (!config.s3_key_file.empty()) {
+        const auto lines = read_lines(config.s3_key_file, "S3_KEY_FILE");
+        if (lines.size() != 2) throw Error{Problems{{"S3_KEY_FILE", "expected two lines"}}};
+        config.s3_access_key = lines[0];
+        config.s3_secret_key = Secret{lines[1]};
+    }
+    while (config.berth_url.ends_with('/')) config.berth_url.pop_back();
+    check(config);
+    return config;
+}
+
+std::string node_help()
+{
+    NodeConfig defaults;
+    return "berth-node: the agent of one node of a Berth install. It takes no arguments but --help; its settings are\n"
+           "environment variables:\n\n" +
+           describe_environment(node_settings(defaults));
+}
+
+} // namespace berth

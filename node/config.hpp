@@ -1,0 +1,52 @@
+#pragma once
+// Settings of berth-node, from environment variables. Read once by main; plain values afterwards.
+
+#include "controller/base/env.hpp"
+#include "controller/base/log.hpp"
+
+#include <string>
+#include <vector>
+
+namespace berth {
+
+enum class LogLevel { trace, debug, info, warning, error };
+BOOST_DESCRIBE_ENUM(LogLevel, trace, debug, info, warning, error)
+enum class LogFormat { json, text };
+BOOST_DESCRIBE_ENUM(LogFormat, json, text)
+
+struct NodeConfig {
+    std::string berth_url = "http://berthd:3001";
+    Secret node_key;
+    std::string node_key_file;
+    std::string docker_host = "unix:///var/run/docker.sock";
+    std::string data_dir = "/var/lib/berth-node";
+    std::string netns_dir = "/var/run/docker/netns";
+    std::string volumes_dir = "/var/lib/docker/volumes";
+    std::string edge_network = "berth-edge";
+    std::string install_id;
+    std::string rclone = "rclone";
+    Duration sync_interval = std::chrono::seconds{15};
+    Duration full_scan_interval = std::chrono::minutes{5};
+    Duration probe_interval = std::chrono::seconds{30};
+    Duration report_interval = std::chrono::seconds{30};
+    Duration relist_interval = std::chrono::seconds{30};
+    std::int64_t trash_days = 30;
+    std::string s3_endpoint;
+    std::string s3_access_key;
+    Secret s3_secret_key;
+    std::string s3_key_file;
+    LogLevel log_level = LogLevel::info;
+    LogFormat log_format = LogFormat::json;
+
+    log::Level level() const { return static_cast<log::Level>(log_level); }
+    log::Format format() const { return log_format == LogFormat::json ? log::Format::Json : log::Format::Text; }
+};
+
+/// The table of variables over `config`, which must outlive it.
+std::vector<EnvSetting> node_settings(NodeConfig& config);
+/// Reads the variables and the key files. Throws Error{Invalid} that names every wrong variable.
+NodeConfig load_node_config(const EnvLookup& lookup);
+/// The text of --help.
+std::string node_help();
+
+} // namespace berth

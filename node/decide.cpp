@@ -1,0 +1,71 @@
+#include "node/decide.hpp"
+
+#include <algorithm>
+
+namespace berth {
+
+namespace {
+
+/// A step that can fail waits for its back-off.
+NodeAction when_due(const NodeView& view, NodeStep step)
+{
+    if (view.now < view.retry_after) return {NodeStep::Wait, view.retry_after};
+    return {step, std::nullopt};
+}
+
+/// The workspace shall stop and nothing writes to its files any more.
+NodeAction finish(const NodeView& view)
+{
+    if (view.force) return when_due(view, NodeStep::RemoveVolumes);
+    if (!view.files_volume)
+        return view.control_volume ? when_due(view, NodeStep::RemoveVolumes)
+               : view.leftovers    ? NodeAction{NodeStep::Forget, std::nullopt}
+                                   : NodeAction{};
+    if (view.final_receipt.empty()) return when_due(view, NodeStep::FinalSync);
+    // Only the controller's stored copy of exactly this receipt allows to remove the files (W28). An ended container
+    // that still exists keeps the volumes in use.
+    const bool confirmed = view.confirmed_receipt == view.final_receipt && view.container == ContainerState::absent;
+    return confirmed ? when_due(view, NodeStep::RemoveVolumes) : NodeAction{};
+}
+
+} // namespace
+
+const char* to_string(NodeStep step) noexcept
+{
+    switch (step) {
+    case NodeStep::Wait: return "wait";
+    case NodeStep::WriteControl: return "write control volume";
+    case NodeStep::Restore: return "restore";
+    case NodeStep::Sync: return "sync";
+    case NodeStep::FinalSync: return "final sync";
+    case NodeStep::RemoveVolumes: return "remove volumes";
+    case NodeStep::Forget: return "forget";
+    }
+    return "?";
+}
+
+NodeAction decide(const NodeView& view)
+{
+    // Without the object there are no credentials, and nobody to say that the files may go.
+    if (!view.known) return {};
+    const bool ended = view.container == ContainerState::absent || view.container == ContainerState::exited;
+    if (!view.wanted && ended) {
+        const bool nothing = !view.files_volume && !view.control_volume && !view.leftovers;
+        return nothing ? NodeAction{} : finish(view);
+    }
+    if (view.control_volume && !view.control_current && !ended) return when_due(view, NodeStep::WriteControl);
+    if (!view.files_volume) return {};
+    if (!view.restored) return when_due(view, NodeStep::Restore);
+    const auto due = std::max(view.sync_due, view.retry_after);
+    if (view.now < due) return {NodeStep::Wait, due};
+    return {NodeStep::Sync, std::nullopt};
+}
+
+Duration retry_delay(int failures)
+{
+    constexpr Duration kFirst = std::chrono::seconds{1};
+    constexpr Duration kLongest = std::chrono::seconds{30};
+    return std::min<Duration>(kFirst * (1LL << std::clamp(failures - 1, 0, 10)), kLongest);
+}
+
+} // namespace berth

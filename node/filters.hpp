@@ -1,0 +1,37 @@
+#pragma once
+// Which files are synced: the one list of what is left out, and which names S3 can hold. Pure code; any thread.
+//
+// What is left out can be made again by the tool that made it (packages, caches, editor scratch files). Folders that
+// announce themselves as a cache (CACHEDIR.TAG, as cargo's target/ does) or as a Python environment (pyvenv.cfg) are
+// left out under any name; a folder that is merely called "target" or "dist" may be somebody's work and is synced.
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace berth {
+
+/// Our own folder below the prefix; a file of the user can't have this name at the top.
+inline constexpr std::string_view kReservedFolder = ".berth";
+/// Prefix of files on their way into the workspace.
+inline constexpr std::string_view kPartPrefix = ".berth-part-";
+
+bool is_filtered_folder(std::string_view name);
+/// A file's own name, without looking at the folders it is in.
+bool is_filtered_file(std::string_view name);
+/// A whole path of a file, relative to the workspace.
+bool is_filtered_path(std::string_view path);
+/// Inside a folder called ".git", where writing is ordered (objects before what refers to them).
+bool is_in_git_folder(std::string_view path);
+/// Smaller goes up earlier: ordinary files and git objects 0, what refers to them 1, refs and the index 2.
+int upload_rank(std::string_view path);
+
+/// Why S3 or the transfer can't hold this relative path; nothing when it can. Names that a key must not have ("..",
+/// empty parts, an absolute path) are refused too, so it also guards what comes from a bucket.
+std::optional<std::string> path_problem(std::string_view path);
+/// Whether `text` is well-formed UTF-8.
+bool is_utf8(std::string_view text);
+/// For messages: a name with everything that is not printable ASCII replaced, cut to a sane length.
+std::string printable(std::string_view name);
+
+} // namespace berth

@@ -1,0 +1,106 @@
+// berth-node: the agent of one node. Reads its settings, runs the agent, ends in order on SIGTERM or SIGINT.
+
+#include "controller/base/log.hpp"
+#include "node/config.hpp"
+#include "node/node_agent.hpp"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/thread_pool.hpp>
+
+#include <csignal>
+#include <filesystem>
+#include <iostream>
+
+#include <sys/file.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+namespace {
+
+using namespace berth;
+
+constexpr std::size_t kWorkThreads = 2;
+/// Longest orderly end; the journal makes a hard one safe too.
+constexpr auto kPatience = std::chrono::seconds{8};
+
+/// The data folder, for us alone. Two agents on one journal would be wrong, so it is locked.
+Fd claim_data_folder(const std::string& folder)
+{
+    std::filesystem::create_directories(folder + "/ws");
+    if (::chmod(folder.c_str(), 0700) != 0) throw system_error("DATA_DIR: protect " + folder);
+    Fd lock(::open((folder + "/lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+    if (!lock) throw system_error("DATA_DIR: open " + folder + "/lock");
+    if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0)
+        throw Error{Errc::Exists, "DATA_DIR: another berth-node uses " + folder};
+    return lock;
+}
+
+void raise_file_limit()
+{
+    ::rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+    limit.rlim_cur = limit.rlim_max;
+    ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+int run(const NodeConfig& config)
+{
+    const auto lock = claim_data_folder(config.data_dir);
+    raise_file_limit();
+    std::signal(SIGPIPE, SIG_IGN);
+    asio::io_context io(1);
+    asio::thread_pool pool(kWorkThreads);
+    SystemClock clock;
+    NodeAgent agent(io.get_executor(), pool.get_executor(), clock, config);
+    TaskGroup group(io.get_executor());
+    group.spawn("agent", agent.run());
+    asio::signal_set signals(io, SIGTERM, SIGINT);
+    asio::steady_timer patience(io);
+    signals.async_wait([&](const boost::system::error_code& error, int number) {
+        if (error) return;
+        log::info("ending", {{"signal", number}});
+        agent.stop_soon();
+        group.cancel();
+        patience.expires_after(kPatience);
+        patience.async_wait([&](const boost::system::error_code& cancelled) {
+            if (!cancelled) io.stop();
+        });
+    });
+    auto finish = [&]() -> void {
+        signals.cancel();
+        patience.cancel();
+    };
+    auto watch_end = [](TaskGroup& members, std::function<void()> done) -> awaitable<> {
+        co_await members.join();
+        done();
+    };
+    asio::co_spawn(io, watch_end(group, finish), [](std::exception_ptr) {});
+    io.run();
+    pool.stop();
+    pool.join();
+    log::info("ended");
+    return 0;
+}
+
+} // namespace
+
+int main(int argc, char** argv)
+{
+    if (argc > 1) {
+        const bool help = std::string_view(argv[1]) == "--help" || std::string_view(argv[1]) == "-h";
+        (help ? std::cout : std::cerr) << node_help();
+        return help ? 0 : 2;
+    }
+    try {
+        const auto config = load_node_config(process_environment());
+        log::start(config.level(), config.format());
+        const int status = run(config);
+        log::stop();
+        return status;
+    } catch (const std::exception& error) {
+        std::cerr << "berth-node: " << error.what() << "\n";
+        log::stop();
+        return 1;
+    }
+}

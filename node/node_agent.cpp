@@ -1,0 +1,208 @@
+#include "node/node_agent.hpp"
+
+#include "api/types/node.hpp"
+#include "controller/base/log.hpp"
+
+#include <filesystem>
+
+namespace berth {
+
+namespace {
+
+#ifndef BERTH_VERSION
+#define BERTH_VERSION "0.1.0"
+#endif
+
+Endpoint docker_endpoint(const NodeConfig& config) { return Endpoint::parse(config.docker_host); }
+
+HttpClientOptions api_options(const NodeConfig& config)
+{
+    HttpClientOptions options;
+    options.headers.set("Authorization", "Bearer " + config.node_key.reveal());
+    options.max_line = 8 << 20;
+    return options;
+}
+
+InventoryOptions inventory_options(const NodeConfig& config)
+{
+    return {.install_id = config.install_id, .edge_network = config.edge_network, .volumes_dir = config.volumes_dir,
+        .relist = config.relist_interval};
+}
+
+} // namespace
+
+NodeAgent::NodeAgent(Executor io, Executor work, Clock& clock, const NodeConfig& config)
+    : clock_(clock), config_(config), docker_http_(io, clock, docker_endpoint(config)), docker_(docker_http_, clock),
+      api_http_(io, clock, Endpoint::parse(config.berth_url), api_options(config)), api_(api_http_, clock),
+      inventory_(io, clock, docker_, inventory_options(config)),
+      rclone_(io, clock, {.program = config.rclone, .folder = config.data_dir}), watcher_(io, clock),
+      reporter_(io, api_, clock, config.report_interval), meter_(config.volumes_dir),
+      parts_{io, work, clock, config_, docker_, inventory_, rclone_, watcher_, reporter_, stop_, "", ""}, group_(io)
+{
+}
+
+NodeAgent::~NodeAgent() = default;
+
+awaitable<> NodeAgent::run()
+{
+    std::exception_ptr failure;
+    try {
+        co_await work();
+    } catch (...) {
+        failure = std::current_exception();
+    }
+    // We were cancelled; what follows must run nevertheless.
+    co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+    stop_ = true;
+    co_await end_all();
+    group_.cancel();
+    co_await group_.join();
+    if (failure) std::rethrow_exception(failure);
+}
+
+awaitable<> NodeAgent::work()
+{
+    co_await identify();
+    inventory_.on_look = [this] { reconcile(); };
+    inventory_.start(group_);
+    group_.spawn("rclone", rclone_.run());
+    group_.spawn("folder watcher", watcher_.run());
+    group_.spawn("reporter", reporter_.run());
+    group_.spawn("machine usage", machine_loop());
+    group_.spawn("watch", api_.watch_workspaces(listener()));
+    co_await group_.join();
+}
+
+/// Nothing can be said about a workspace before the engine has told which node this is.
+awaitable<> NodeAgent::identify()
+{
+    while (true) {
+        std::string problem;
+        try {
+            const auto info = co_await docker_.info();
+            parts_.node_id = info.Swarm.NodeID;
+            parts_.node_name = info.Name;
+            engine_version_ = info.ServerVersion;
+            if (!parts_.node_id.empty()) break;
+            problem = "the engine is not part of a Swarm";
+        } catch (const Error& error) {
+            problem = error.what();
+        }
+        log::warning("waiting for the engine", {{"error", problem}});
+        co_await clock_.sleep(std::chrono::seconds{2});
+    }
+    log::info("this node", {{"id", parts_.node_id}, {"name", parts_.node_name}, {"engine", engine_version_}});
+}
+
+awaitable<> NodeAgent::machine_loop()
+{
+    const auto target = object_target("default", NodeReportSpec::kind.plural, parts_.node_id);
+    reporter_.add(target, [this] { return node_report(); });
+    while (true) {
+        usage_ = meter_.measure();
+        try {
+            const auto info = co_await docker_.info();
+            usage_.containersRunning = info.ContainersRunning;
+            usage_.containersTotal = info.Containers;
+            engine_version_ = info.ServerVersion;
+        } catch (const Error& error) {
+            log::debug("the engine does not answer", {{"error", error.what()}});
+        }
+        co_await clock_.sleep(config_.report_interval / 3);
+    }
+}
+
+json::object NodeAgent::node_report()
+{
+    NodeReport report;
+    report.metadata.org = "default";
+    report.metadata.name = parts_.node_id;
+    auto& spec = report.spec;
+    spec.nodeId = parts_.node_id;
+    spec.hostname = parts_.node_name;
+    spec.agentVersion = BERTH_VERSION;
+    spec.engineVersion = engine_version_;
+    spec.reportedAt = clock_.now();
+    spec.usage = usage_;
+    return encode_object(report);
+}
+
+WorkspaceListener NodeAgent::listener()
+{
+    WorkspaceListener listener;
+    listener.synced = [this](std::map<std::string, Workspace> all) {
+        workspaces_ = std::move(all);
+        api_synced_ = true;
+        for (const auto& [uid, workspace] : workspaces_)
+            if (const auto found = running_.find(uid); found != running_.end()) found->second->agent.update(workspace);
+        reconcile();
+    };
+    listener.changed = [this](Workspace workspace) {
+        const auto uid = workspace.metadata.uid;
+        workspaces_[uid] = workspace;
+        if (const auto found = running_.find(uid); found != running_.end()) found->second->agent.update(std::move(workspace));
+        reconcile_one(uid);
+    };
+    listener.deleted = [this](std::string uid) {
+        workspaces_.erase(uid);
+        reconcile_one(uid);
+    };
+    return listener;
+}
+
+bool NodeAgent::concerns_us(const Workspace& workspace) const
+{
+    const auto& uid = workspace.metadata.uid;
+    if (inventory_.all().contains(uid) || workspace.status.nodeId == parts_.node_id) return true;
+    const auto parts = inventory_.parts(uid, key_of(workspace));
+    if (parts.files_volume || parts.control_volume) return true;
+    std::error_code ignored;
+    return std::filesystem::exists(config_.data_dir + "/ws/" + uid, ignored);
+}
+
+void NodeAgent::reconcile_one(const std::string& uid)
+{
+    if (!api_synced_ || !inventory_.synced() || group_.cancelled()) return;
+    const auto workspace = workspaces_.find(uid);
+    const auto running = running_.find(uid);
+    const bool wanted = workspace != workspaces_.end() && concerns_us(workspace->second);
+    if (!wanted) return running == running_.end() ? void() : retire(uid);
+    if (running != running_.end()) return running->second->agent.look();
+    auto fresh = std::make_shared<Running>(parts_, workspace->second, parts_.io);
+    fresh->agent.start(fresh->group);
+    running_.emplace(uid, std::move(fresh));
+    log::info("taking care of a workspace", {{"workspace", workspace->second.metadata.name}, {"uid", uid}});
+}
+
+void NodeAgent::reconcile()
+{
+    for (const auto& [uid, workspace] : workspaces_) reconcile_one(uid);
+    std::vector<std::string> gone;
+    for (const auto& [uid, running] : running_)
+        if (!workspaces_.contains(uid)) gone.push_back(uid);
+    for (const auto& uid : gone) reconcile_one(uid);
+}
+
+void NodeAgent::retire(const std::string& uid)
+{
+    const auto running = running_.at(uid);
+    if (std::exchange(running->ending, true)) return;
+    group_.spawn("retire", end(uid, running));
+}
+
+awaitable<> NodeAgent::end(std::string uid, std::shared_ptr<Running> running)
+{
+    running->group.cancel();
+    co_await running->group.join();
+    running_.erase(uid);
+    reconcile_one(uid); // it may be wanted again by now
+}
+
+awaitable<> NodeAgent::end_all()
+{
+    for (auto& [uid, running] : running_) running->group.cancel();
+    for (auto& [uid, running] : running_) co_await running->group.join();
+    running_.clear();
+}
+
+} // namespace berth

@@ -1,0 +1,60 @@
+#pragma once
+// berth-node as a whole: wires the parts, keeps one WorkspaceAgent for each workspace that has something on this node,
+// and reports the machine.
+
+#include "node/workspace_agent.hpp"
+
+namespace berth {
+
+/// Owned by main, on the I/O thread. Spawn run(); cancel it to end.
+class NodeAgent {
+public:
+    NodeAgent(Executor io, Executor work, Clock& clock, const NodeConfig& config);
+    ~NodeAgent();
+
+    /// Works until cancelled; then everything has ended when it returns.
+    awaitable<> run();
+    /// Makes blocking work end early. Any thread.
+    void stop_soon() { stop_ = true; }
+
+private:
+    struct Running {
+        Running(NodeParts& parts, Workspace workspace, Executor io) : agent(parts, std::move(workspace)), group(io) {}
+        WorkspaceAgent agent;
+        TaskGroup group;
+        bool ending = false;
+    };
+    awaitable<> work();
+    awaitable<> identify();
+    awaitable<> machine_loop();
+    WorkspaceListener listener();
+    void reconcile();
+    void reconcile_one(const std::string& uid);
+    bool concerns_us(const Workspace& workspace) const;
+    void retire(const std::string& uid);
+    awaitable<> end(std::string uid, std::shared_ptr<Running> running);
+    awaitable<> end_all();
+    json::object node_report();
+
+    Clock& clock_;
+    const NodeConfig& config_;
+    std::atomic<bool> stop_{false};
+    HttpClient docker_http_;
+    docker::Client docker_;
+    HttpClient api_http_;
+    ApiClient api_;
+    Inventory inventory_;
+    Rclone rclone_;
+    FolderWatcher watcher_;
+    Reporter reporter_;
+    MachineMeter meter_;
+    NodeParts parts_;
+    std::string engine_version_;
+    MachineUsage usage_;
+    bool api_synced_ = false;
+    std::map<std::string, Workspace> workspaces_;
+    std::map<std::string, std::shared_ptr<Running>> running_;
+    TaskGroup group_;
+};
+
+} // namespace berth

@@ -1,0 +1,48 @@
+#pragma once
+// Sends reports to berthd: at once when something changed, else every so often; changes that come faster than they
+// can be sent are merged, and only the newest state ever goes out.
+
+#include "node/api_client.hpp"
+
+#include <functional>
+#include <map>
+#include <string>
+
+namespace berth {
+
+/// Lives on the I/O thread. Spawn run() in a task group.
+class Reporter {
+public:
+    /// Makes the present report; it is called when it is about to be sent.
+    using Source = std::function<json::object()>;
+
+    Reporter(Executor executor, ApiClient& api, Clock& clock, Duration interval);
+
+    void add(std::string target, Source source);
+    void remove(const std::string& target);
+    /// Something in it changed: send it now.
+    void changed(const std::string& target);
+    awaitable<> run();
+
+private:
+    struct Entry {
+        Source source;
+        Tick due{};
+        int failures = 0;
+        std::uint64_t version = 0; ///< counts changes, so that one during a send is not lost
+    };
+    std::optional<std::string> next_due() const;
+    awaitable<> send(std::string target);
+    Tick earliest() const;
+
+    ApiClient& api_;
+    Clock& clock_;
+    Duration interval_;
+    Signal wake_;
+    std::map<std::string, Entry> entries_;
+};
+
+/// Waits for the signal, but not beyond `until`.
+awaitable<> wait_until(Clock& clock, Signal& signal, Tick until);
+
+} // namespace berth

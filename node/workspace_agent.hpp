@@ -1,0 +1,113 @@
+#pragma once
+// The agent's work for one workspace on this node: one loop that looks, decides (decide.hpp) and does one thing, and
+// beside it the probes and the usage. What it sees goes out as the workspace's report.
+
+#include "docker/client.hpp"
+#include "node/config.hpp"
+#include "node/decide.hpp"
+#include "node/folder_watcher.hpp"
+#include "node/inventory.hpp"
+#include "node/rclone_store.hpp"
+#include "node/reporter.hpp"
+#include "node/sync.hpp"
+#include "node/usage.hpp"
+
+#include <memory>
+
+namespace berth {
+
+/// What every workspace's agent shares. Owned by NodeAgent, outlives them.
+struct NodeParts {
+    Executor io;
+    Executor work;
+    Clock& clock;
+    const NodeConfig& config;
+    docker::Client& docker;
+    Inventory& inventory;
+    Rclone& rclone;
+    FolderWatcher& watcher;
+    Reporter& reporter;
+    const std::atomic<bool>& stop;
+    std::string node_id;
+    std::string node_name;
+};
+
+/// Lives on the I/O thread. Start it in a task group of its own; cancel and join that before destroying it.
+class WorkspaceAgent {
+public:
+    WorkspaceAgent(NodeParts& parts, Workspace workspace);
+    ~WorkspaceAgent();
+
+    void start(TaskGroup& group);
+    /// The object changed.
+    void update(Workspace workspace);
+    /// The node's containers or volumes were looked at.
+    void look();
+    const Workspace& workspace() const noexcept { return workspace_; }
+
+private:
+    NodeView view() const;
+    awaitable<> run();
+    awaitable<> step();
+    awaitable<> attempt(NodeStep next);
+    awaitable<> perform(NodeStep next);
+    void failed(NodeStep next, const std::string& problem);
+
+    awaitable<> prepare();
+    awaitable<> write_control();
+    awaitable<> restore();
+    awaitable<> sync();
+    awaitable<> final_sync();
+    awaitable<> remove_volumes();
+    awaitable<> remove_volume(std::string name);
+    awaitable<> forget();
+    awaitable<> keep_final_receipt();
+    void recall_receipt();
+    SyncContext& context();
+    void drop_files_state();
+
+    awaitable<> probe_loop();
+    awaitable<Tick> probe_once();
+    awaitable<> usage_loop();
+    json::object report();
+    void changed() { parts_.reporter.changed(target_); }
+    bool unchanged_folder() const;
+
+    NodeParts& parts_;
+    Workspace workspace_;
+    std::string target_;
+    std::string folder_; ///< of the journal
+    LocalParts local_;
+    Signal wake_;
+    Signal probe_wake_;
+
+    std::unique_ptr<SyncJournal> journal_;
+    std::unique_ptr<RcloneStore> store_;
+    S3Source store_source_;
+    std::unique_ptr<SyncContext> context_;
+    std::shared_ptr<FolderActivity> activity_ = std::make_shared<FolderActivity>();
+    SyncStatus status_;
+    std::string control_written_; ///< hash of what the control volume holds, once checked
+    std::string final_receipt_;   ///< manifest hash, valid for final_incarnation_
+    std::int64_t final_incarnation_ = -1;
+
+    int failures_ = 0;
+    Tick retry_after_{};
+    Tick sync_due_{};
+    std::optional<Tick> last_walk_;
+    bool trash_emptied_ = false;
+
+    Health health_;
+    std::string probed_id_;
+    Tick probing_since_{};
+    std::optional<ResourceUsage> usage_;
+};
+
+/// The source with the install's own endpoint and key filled in. Pure.
+S3Source complete_source(S3Source source, const NodeConfig& config);
+/// Names where files come from, without secrets. Another identity means another restore. Pure.
+std::string source_identity(const S3Source& source);
+/// Recognises a volume that was removed and made again under its name; empty when the folder is not there. Blocking.
+std::string volume_identity(const std::string& folder);
+
+} // namespace berth

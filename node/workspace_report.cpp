@@ -1,0 +1,134 @@
+// What the agent sees beside the files: probes, usage, and the report made of everything.
+
+#include "controller/base/log.hpp"
+#include "node/prober.hpp"
+#include "node/workspace_agent.hpp"
+
+#include <filesystem>
+
+#include <sys/stat.h>
+
+#include <fcntl.h>
+
+namespace berth {
+
+namespace {
+
+constexpr Duration kProbeLimit = std::chrono::seconds{2};
+/// While a workspace comes up every moment counts; one that doesn't come up must not cost much.
+constexpr Duration kEagerProbe{150};
+constexpr Duration kPatientProbe = std::chrono::seconds{1};
+constexpr Duration kEagerFor = std::chrono::seconds{60};
+constexpr Duration kUsageInterval = std::chrono::seconds{10};
+
+} // namespace
+
+S3Source complete_source(S3Source source, const NodeConfig& config)
+{
+    if (source.endpoint.empty()) source.endpoint = config.s3_endpoint;
+    if (source.accessKeyId.empty()) {
+        source.accessKeyId = config.s3_access_key;
+        source.secretAccessKey = config.s3_secret_key;
+    }
+    return source;
+}
+
+std::string source_identity(const S3Source& source) { return source.endpoint + "|" + source.bucket + "|" + source.prefix; }
+
+std::string volume_identity(const std::string& folder)
+{
+    struct ::statx info {};
+    const int flags = AT_SYMLINK_NOFOLLOW;
+    if (::statx(AT_FDCWD, folder.c_str(), flags, STATX_BASIC_STATS | STATX_BTIME, &info) != 0) return "";
+    std::string text = std::to_string(info.stx_ino);
+    if (info.stx_mask & STATX_BTIME)
+        text += "@" + std::to_string(info.stx_btime.tv_sec) + "." + std::to_string(info.stx_btime.tv_nsec);
+    return text;
+}
+
+awaitable<> WorkspaceAgent::probe_loop()
+{
+    while (true) co_await wait_until(parts_.clock, probe_wake_, co_await probe_once());
+}
+
+/// Probes if there is something to probe; gives the time of the next look.
+awaitable<Tick> WorkspaceAgent::probe_once()
+{
+    const auto container = local_.container;
+    if (container.state != ContainerState::running || local_.sandbox.empty()) {
+        health_ = Health{};
+        probed_id_.clear();
+        co_return parts_.clock.tick() + parts_.config.probe_interval;
+    }
+    const auto run = container.id + (container.startedAt ? format_time(*container.startedAt) : "");
+    if (run != probed_id_) {
+        health_ = Health{};
+        probed_id_ = run;
+        probing_since_ = parts_.clock.tick();
+    }
+    const auto name = std::filesystem::path(local_.sandbox).filename().string();
+    const auto checks = co_await probe_namespace(
+        parts_.work, parts_.clock, parts_.config.netns_dir + "/" + name, kProbeLimit);
+    if (local_.container.id != container.id || local_.container.state != ContainerState::running)
+        co_return parts_.clock.tick();
+    const auto before = health_;
+    health_ = next_health(before, checks, parts_.clock.now());
+    if (before.status != health_.status || !(before.checks == health_.checks) || before.misses != health_.misses) {
+        log::info("health", {{"workspace", workspace_.metadata.name}, {"codeServer", checks.codeServer},
+                                {"vnc", checks.vnc}, {"webServer", checks.webServer}, {"misses", health_.misses}});
+        changed();
+    }
+    const auto now = parts_.clock.tick();
+    const bool young = now - probing_since_ < kEagerFor;
+    if (health_.status == HealthState::starting) co_return now + (young ? kEagerProbe : kPatientProbe);
+    if (young && !checks.webServer) co_return now + kPatientProbe;
+    co_return now + parts_.config.probe_interval;
+}
+
+awaitable<> WorkspaceAgent::usage_loop()
+{
+    std::optional<CpuSample> before;
+    std::string sampled;
+    while (true) {
+        const auto id = local_.container.state == ContainerState::running ? local_.container.id : std::string();
+        if (id != sampled) before.reset();
+        sampled = id;
+        if (!id.empty()) {
+            try {
+                const auto stats = co_await parts_.docker.container_stats(id);
+                const CpuSample now{stats.cpu_stats.cpu_usage.total_usage, parts_.clock.tick()};
+                usage_ = container_usage(stats, before, now);
+                before = now;
+            } catch (const Error& error) {
+                log::debug("no usage", {{"workspace", workspace_.metadata.name}, {"error", error.what()}});
+            }
+        }
+        co_await parts_.clock.sleep(kUsageInterval);
+    }
+}
+
+json::object WorkspaceAgent::report()
+{
+    WorkspaceReport report;
+    const auto& meta = workspace_.metadata;
+    report.metadata.org = meta.org;
+    report.metadata.name = meta.name;
+    report.metadata.ownerReferences = {OwnerReference{"Workspace", meta.name, meta.uid}};
+    auto& spec = report.spec;
+    spec.workspaceUid = meta.uid;
+    spec.nodeId = parts_.node_id;
+    spec.nodeName = parts_.node_name;
+    spec.reportedAt = parts_.clock.now();
+    spec.container = local_.container;
+    spec.filesVolume = local_.files_volume;
+    spec.controlVolume = local_.control_volume;
+    spec.restored = journal_ && !journal_->fact(kRestoredFact).empty();
+    spec.controlReady = local_.control_volume && !control_written_.empty();
+    spec.health = health_;
+    spec.sync = status_;
+    spec.resourceUsage = usage_;
+    if (const auto last = activity_->last_ms.load(); last > 0) spec.lastActivity = Time{Duration{last}};
+    return encode_object(report);
+}
+
+} // namespace berth
