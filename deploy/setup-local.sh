@@ -113,17 +113,16 @@ build_programs() {
     ) || die "the build failed"
 }
 
+# image_values: a reference that is given is used as it is; the rest is built (or loaded, or there already).
 image_values() {
-    local name
+    local name value
     log_step "images"
-    for name in base workspace berthd traefik seaweedfs; do
+    for name in workspace berthd traefik seaweedfs; do
+        value=BERTH_IMAGE_${name^^}
+        [[ -z ${!value:-} ]] || continue
         ensure_image "$name"
+        export "$value=$(image_ref "$name")"
     done
-    BERTH_IMAGE_BERTHD=$(image_ref berthd)
-    BERTH_IMAGE_WORKSPACE=$(image_ref workspace)
-    BERTH_IMAGE_TRAEFIK=$(image_ref traefik)
-    BERTH_IMAGE_SEAWEEDFS=$(image_ref seaweedfs)
-    export BERTH_IMAGE_BERTHD BERTH_IMAGE_WORKSPACE BERTH_IMAGE_TRAEFIK BERTH_IMAGE_SEAWEEDFS
 }
 
 engine_values() {
