@@ -1,0 +1,115 @@
+#pragma once
+// How /api/containers shows a workspace (W1 to W3), and what it accepts. Wire structs: member names are the contract.
+// Pure; any thread.
+
+#include "api/actions/settings.hpp"
+#include "api/types/workspace.hpp"
+
+namespace berth {
+
+enum class ContainerStatus { warm, starting, running, stopping, stopped, failed, archived };
+BOOST_DESCRIBE_ENUM(ContainerStatus, warm, starting, running, stopping, stopped, failed, archived)
+
+struct StartRequest {
+    std::string s3Bucket;
+    std::string s3Region = "us-east-1";
+    std::string s3Prefix;
+    std::string s3Endpoint;
+    std::string awsAccessKeyId;
+    Secret awsSecretAccessKey;
+    Secret vncPassword;
+    std::string template_;
+    std::map<std::string, std::string> env;
+    static constexpr std::array required{"s3Bucket"};
+    static constexpr std::array docs{std::pair{"s3Bucket", "where the files live; must exist"},
+        std::pair{"s3Prefix", "folder in the bucket; empty: the whole bucket"},
+        std::pair{"s3Endpoint", "empty: the install's own, with its credentials when none are given"},
+        std::pair{"vncPassword", "empty: a random one, shown once in the answer"},
+        std::pair{"template", "name of a WorkspaceTemplate; empty: the install's image and limits"},
+        std::pair{"env", "environment of the workspace"}};
+};
+BOOST_DESCRIBE_STRUCT(StartRequest, (),
+    (s3Bucket, s3Region, s3Prefix, s3Endpoint, awsAccessKeyId, awsSecretAccessKey, vncPassword, template_, env))
+
+struct StartAnswer {
+    std::string id;
+    std::string serviceName;
+    ContainerStatus status = ContainerStatus::starting;
+    WorkspaceUrls urls;
+    std::string message;
+    std::optional<std::string> vncPassword;
+    static constexpr std::array docs{std::pair{"vncPassword", "only when it was made here; it is not shown again"}};
+};
+BOOST_DESCRIBE_STRUCT(StartAnswer, (), (id, serviceName, status, urls, message, vncPassword))
+
+struct ContainerHealth {
+    HealthState status = HealthState::starting;
+    std::optional<Time> lastCheck;
+    HealthChecks checks;
+};
+BOOST_DESCRIBE_STRUCT(ContainerHealth, (), (status, lastCheck, checks))
+
+struct ContainerSync {
+    SyncState state = SyncState::waiting;
+    std::optional<Time> lastSyncAt;
+    std::int64_t pendingFiles = 0;
+    std::optional<Receipt> receipt;
+    std::string message;
+};
+BOOST_DESCRIBE_STRUCT(ContainerSync, (), (state, lastSyncAt, pendingFiles, receipt, message))
+
+struct ContainerView {
+    std::string id;
+    std::string serviceName;
+    ContainerStatus status = ContainerStatus::starting;
+    std::string message;
+    WorkspaceUrls urls;
+    std::string s3Bucket;
+    std::string s3Region;
+    std::string s3Prefix;
+    Time createdAt{};
+    std::optional<Time> startedAt;
+    std::optional<Time> stoppedAt;
+    std::optional<Time> lastActivity;
+    std::optional<std::int64_t> uptime;
+    std::optional<std::string> shutdownReason;
+    std::optional<ContainerHealth> health;
+    ResourceLimits resourceLimits;
+    std::optional<ResourceUsage> resourceUsage;
+    ContainerSync sync;
+    std::optional<std::string> node;
+    Conditions conditions;
+    static constexpr std::array docs{std::pair{"message", "one sentence for a person"},
+        std::pair{"uptime", "seconds since it was ready, while it runs"},
+        std::pair{"conditions", "among them DataAtRisk: unsaved files are kept on the named node"}};
+};
+BOOST_DESCRIBE_STRUCT(ContainerView, (),
+    (id, serviceName, status, message, urls, s3Bucket, s3Region, s3Prefix, createdAt, startedAt, stoppedAt, lastActivity,
+        uptime, shutdownReason, health, resourceLimits, resourceUsage, sync, node, conditions))
+
+struct ContainerList {
+    std::vector<ContainerView> containers;
+    std::int64_t total = 0;
+    std::int64_t limit = 0;
+    std::int64_t offset = 0;
+};
+BOOST_DESCRIBE_STRUCT(ContainerList, (), (containers, total, limit, offset))
+
+struct CallbackRequest {
+    std::string reason;
+    static constexpr std::array required{"reason"};
+};
+BOOST_DESCRIBE_STRUCT(CallbackRequest, (), (reason))
+void validate(const CallbackRequest& request, const std::string& path, Problems& problems);
+
+/// The phase, ahead of the reconciler where the spec says already where it goes.
+ContainerStatus container_status(const Workspace& workspace);
+ContainerView container_view(const Workspace& workspace, const PublicAddress& address, Time now);
+/// Whether the lower-case text occurs in the id, the bucket, the prefix or the node's name.
+bool matches_search(const Workspace& workspace, std::string_view lower);
+
+/// The object that a start asks for, without a name. Empty endpoint and credentials become the install's own, which are
+/// never sent to an endpoint that somebody else named. Throws Error{Invalid} with the request's field names.
+Workspace workspace_from(const StartRequest& request, const S3Defaults& defaults);
+
+} // namespace berth

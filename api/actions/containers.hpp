@@ -1,0 +1,55 @@
+#pragma once
+// /api/containers (W1 to W4, W6): the verbs of a workspace. Each only edits a spec; reconcilers do the rest.
+
+#include "api/actions/bucket_check.hpp"
+#include "api/actions/container_view.hpp"
+#include "api/actions/workspace_cache.hpp"
+#include "api/http/idempotency.hpp"
+#include "api/http/router.hpp"
+
+namespace berth {
+
+/// Owned by main, outlives the server; I/O thread. Everything that it refers to outlives it.
+class Containers {
+public:
+    Containers(Store& store, const WorkspaceCache& workspaces, BucketCheck& buckets, const Clock& clock,
+        ContainerSettings settings);
+
+    void mount(Router& router);
+
+private:
+    /// What an edit did: the answer's status depends on whether there was anything to do.
+    struct Edited {
+        Workspace workspace;
+        bool changed = false;
+    };
+    using View = Answer<ContainerView>;
+
+    awaitable<Reply> start(Call call);
+    awaitable<ContainerList> list(Call call);
+    awaitable<ContainerView> show(Call call);
+    awaitable<View> stop(Call call);
+    awaitable<View> start_again(Call call);
+    awaitable<View> restart(Call call);
+    awaitable<View> callback(Call call, CallbackRequest request);
+
+    void mount_start(Router& router);
+    void mount_reads(Router& router);
+    void mount_verbs(Router& router);
+    WorkspacePtr find(const Call& call) const;
+    awaitable<> check_start(const Workspace& workspace);
+    /// W23. Throws Error{Quota}.
+    void admit() const;
+    View answer(const Edited& edited) const;
+
+    Store& store_;
+    const WorkspaceCache& workspaces_;
+    BucketCheck& buckets_;
+    const Clock& clock_;
+    ContainerSettings settings_;
+};
+
+/// Label on a workspace: the name of the key that made it.
+inline constexpr std::string_view kOwnerLabel = "dev.berth.owner";
+
+} // namespace berth

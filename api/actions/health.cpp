@@ -1,0 +1,73 @@
+#include "api/actions/health.hpp"
+
+#include "api/types/node.hpp"
+
+namespace berth {
+
+namespace {
+
+constexpr Duration kAgentStale = std::chrono::seconds{120};
+
+void finish(ByteSummary& summary)
+{
+    summary.available = std::max<std::int64_t>(0, summary.total - summary.used);
+    summary.usagePercent = summary.total > 0 ? 100.0 * double(summary.used) / double(summary.total) : 0;
+}
+
+} // namespace
+
+HealthAction::HealthAction(
+    Store& store, const WorkspaceCache& workspaces, const Clock& clock, std::function<DockerHealth()> docker)
+    : store_(store), workspaces_(workspaces), clock_(clock), docker_(std::move(docker)), started_(clock.tick())
+{
+}
+
+void HealthAction::mount(Router& router)
+{
+    Doc doc{.summary = "Whether Berth works",
+        .description = "Open to everybody; with a key also what the nodes use.",
+        .tag = "Health"};
+    doc.open = true;
+    router.get("/api/health", std::move(doc), &HealthAction::health, this);
+}
+
+awaitable<HealthAnswer> HealthAction::health(Call call)
+{
+    HealthAnswer answer;
+    answer.docker = docker_();
+    answer.status = answer.docker.reachable ? HealthWord::healthy : HealthWord::degraded;
+    answer.uptime = std::chrono::duration_cast<std::chrono::seconds>(clock_.tick() - started_).count();
+    const bool reader = !call.principal.anonymous() && call.principal.role != Role::proxy;
+    if (reader) summarise(answer);
+    co_return answer;
+}
+
+void HealthAction::summarise(HealthAnswer& answer) const
+{
+    double cores = 0;
+    auto& cpu = answer.cpu.emplace();
+    auto& memory = answer.memory.emplace();
+    auto& disk = answer.disk.emplace();
+    for (const auto& report : store_.list<NodeReport>()) {
+        const auto& at = report.spec.reportedAt;
+        if (!at || clock_.now() - *at >= kAgentStale) continue;
+        const auto& usage = report.spec.usage;
+        cores += usage.cpuCores;
+        cpu.usage += usage.cpuUsed;
+        memory.total += usage.memoryTotal;
+        memory.used += usage.memoryUsed;
+        disk.total += usage.diskTotal;
+        disk.used += usage.diskUsed;
+    }
+    cpu.available = std::max(0.0, cores - cpu.usage);
+    finish(memory);
+    finish(disk);
+    auto& containers = answer.containers.emplace();
+    for (const auto& [key, workspace] : workspaces_.all()) {
+        if (workspace->status.phase == Phase::archived) continue;
+        ++containers.total;
+        if (workspace->status.phase == Phase::running) ++containers.running;
+    }
+}
+
+} // namespace berth
