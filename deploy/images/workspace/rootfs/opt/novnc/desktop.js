@@ -1,5 +1,7 @@
-// The page around noVNC: asks for the password, connects, connects again when the connection is lost.
-// The password may be given in the address as #password=…, a part that browsers do not send to servers.
+// The page around noVNC: asks for the password, connects, connects again when the connection is lost. The npm package holds noVNC's
+// library only.
+// ?resize=remote|scale|off (remote: the desktop takes the window's size), ?reconnect=false. The password may be given as #password=…,
+// a part of the address that browsers do not send to servers.
 import RFB from './core/rfb.js';
 
 const element = (id) => document.getElementById(id);
@@ -7,12 +9,17 @@ const address = new URL('websockify', location.href.split('#')[0]);
 address.protocol = address.protocol === 'https:' ? 'wss:' : 'ws:';
 address.search = '';
 
+const query = new URLSearchParams(location.search);
+const resize = query.get('resize') ?? 'remote';
+const reconnect = !['false', '0'].includes(query.get('reconnect'));
+
 let rfb = null;
 let password = new URLSearchParams(location.hash.slice(1)).get('password');
 let delay = 500;
 
-function say(text) {
+function say(text, isError = false) {
     element('status').textContent = text;
+    element('status').classList.toggle('problem', isError);
 }
 
 function askPassword(problem) {
@@ -26,8 +33,8 @@ function connect() {
     say('Connecting…');
     let refused = false;
     rfb = new RFB(element('screen'), address.href, { shared: true });
-    rfb.resizeSession = true;
-    rfb.scaleViewport = true;
+    rfb.resizeSession = resize === 'remote';
+    rfb.scaleViewport = resize !== 'off';
     rfb.background = '#1f2937';
     rfb.addEventListener('credentialsrequired', () => (password ? rfb.sendCredentials({ password }) : askPassword()));
     rfb.addEventListener('securityfailure', () => {
@@ -47,10 +54,12 @@ function connect() {
         element('clipboard').disabled = true;
         rfb = null;
         if (refused) {
-            say('Not connected');
+            say('Not connected', true);
             askPassword('The password was refused. It may take a few seconds until a new workspace knows its password.');
+        } else if (!reconnect) {
+            say('The connection was lost', true);
         } else if (!element('login').open) {
-            say('The connection was lost; trying again…');
+            say('The connection was lost; trying again…', true);
             setTimeout(connect, delay);
             delay = Math.min(delay * 2, 8000);
         }
