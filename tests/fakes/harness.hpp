@@ -60,6 +60,7 @@ public:
         if (options.back_off.seed == 0) options.back_off.seed = 1; // tests replay
         manager.add<K>(reconciler, std::move(options));
     }
+    /// Returns when the workers run, or after three seconds of the fake clock (when the engine is away).
     void start()
     {
         running_ = true;
@@ -69,6 +70,8 @@ public:
         };
         asio::co_spawn(io, manager.run(), std::move(done));
         settle();
+        // An engine without services is believed only when a second list agrees, a second later.
+        for (int i = 0; i < 30 && !manager.started(); ++i) advance(std::chrono::milliseconds{100});
     }
     /// An orderly stop, as far as the grace period allows. Idempotent.
     void stop()
