@@ -21,7 +21,7 @@ Core::~Core() = default;
 awaitable<> Core::open()
 {
     auto self = shared_from_this();
-    auto load = [self] { return self->writer_.open(); };
+    auto load = [this] { return writer_.open(); }; // held by this coroutine, not by the database thread
     adopt(co_await offload(options_.db, std::move(load)));
 }
 
@@ -39,12 +39,12 @@ void Core::adopt(Loaded loaded)
 
 awaitable<> Core::close()
 {
-    auto self = shared_from_this();
+    const auto self = shared_from_this();
     closing_ = true;
     while (writing_ || !waiting_.empty()) co_await idle_.wait();
     if (closed_) co_return;
     closed_ = true;
-    auto release = [self] { self->writer_.close(); };
+    auto release = [this] { writer_.close(); };
     co_await offload(options_.db, std::move(release));
     for (auto* watch : watches_) watch->changed_.notify_all();
 }
@@ -134,7 +134,9 @@ void Core::start_batch()
     auto self = shared_from_this();
     auto home = asio::prefer(options_.io, asio::execution::outstanding_work.tracked);
     auto work = [self, jobs = std::move(jobs), home = std::move(home)]() mutable {
-        auto finished = [self, outcome = self->writer_.commit(std::move(jobs))]() mutable {
+        auto outcome = self->writer_.commit(std::move(jobs));
+        // Our hold goes back with it: the core must never end on the database thread.
+        auto finished = [self = std::move(self), outcome = std::move(outcome)]() mutable {
             self->finish(std::move(outcome));
         };
         asio::post(home, std::move(finished));
@@ -244,14 +246,14 @@ void Core::count_gone()
 awaitable<> Core::checkpoint(std::string folder)
 {
     auto self = shared_from_this();
-    auto copy = [self, folder = std::move(folder)] { self->writer_.checkpoint(folder); };
+    auto copy = [this, folder = std::move(folder)] { writer_.checkpoint(folder); };
     co_await offload(options_.db, std::move(copy));
 }
 
 awaitable<std::vector<AuditRecord>> Core::audit_log(std::uint64_t after, std::size_t limit)
 {
     auto self = shared_from_this();
-    auto read = [self, after, limit] { return self->writer_.audit_log(after, limit); };
+    auto read = [this, after, limit] { return writer_.audit_log(after, limit); };
     co_return co_await offload(options_.db, std::move(read));
 }
 

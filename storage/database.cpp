@@ -1,5 +1,8 @@
 #include "storage/database.hpp"
 
+#include "controller/base/log.hpp"
+
+#include <rocksdb/env.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/table.h>
 #include <rocksdb/utilities/checkpoint.h>
@@ -7,6 +10,8 @@
 #include <sys/stat.h>
 
 #include <cerrno>
+#include <cstdarg>
+#include <cstdio>
 #include <cstring>
 #include <filesystem>
 #include <vector>
@@ -18,6 +23,23 @@ namespace {
 constexpr std::array<const char*, kFamilies> kNames{
     "objects", "index", "changes", "meta", "audit", "idempotency"};
 
+/// RocksDB's own log goes to ours, from warnings up. Its LOG file is not only noise: Debian's build has
+/// assertions switched on, and one of them ends the process when a line is logged after the disk has refused
+/// another one.
+class LogBridge final : public rocksdb::Logger {
+public:
+    LogBridge() : rocksdb::Logger(rocksdb::InfoLogLevel::WARN_LEVEL) {}
+    using rocksdb::Logger::Logv;
+    void Logv(const char*, va_list) override {} // lines below the level come here too
+    void Logv(const rocksdb::InfoLogLevel level, const char* format, va_list arguments) override
+    {
+        if (level < rocksdb::InfoLogLevel::WARN_LEVEL || level == rocksdb::InfoLogLevel::HEADER_LEVEL) return;
+        std::array<char, 512> line{};
+        std::vsnprintf(line.data(), line.size(), format, arguments);
+        log::warning("rocksdb", {{"says", line.data()}});
+    }
+};
+
 rocksdb::Options database_options()
 {
     rocksdb::Options options;
@@ -25,8 +47,7 @@ rocksdb::Options database_options()
     options.create_missing_column_families = true;
     // Objects are in our own memory: RocksDB needs little of it, and a short log makes a short start.
     options.max_total_wal_size = 64 << 20;
-    options.keep_log_file_num = 3;
-    options.max_log_file_size = 4 << 20;
+    options.info_log = std::make_shared<LogBridge>();
     options.max_open_files = 256;
     options.max_background_jobs = 2;
     // After a failed write the store reopens the folder itself, at a moment of its own choice.

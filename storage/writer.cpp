@@ -19,10 +19,10 @@ std::uint64_t as_number(const std::string& text, std::string_view what)
     return *number;
 }
 
-std::exception_ptr unavailable(const std::exception& cause)
+/// What callers are told; the reason is for the log.
+std::exception_ptr unavailable()
 {
-    return std::make_exception_ptr(
-        Error{Errc::Unavailable, std::string("the store can't be written at present: ") + cause.what()});
+    return std::make_exception_ptr(Error{Errc::Unavailable, "the store can't be written at present"});
 }
 
 Change change_from(Revision revision, std::string_view value)
@@ -152,7 +152,7 @@ Outcome Writer::commit(std::vector<Job> jobs)
     } catch (const std::exception& error) {
         log::error("store write failed", {{"error", error.what()}});
         outcome.written = false;
-        for (auto& job : outcome.jobs) job.failure = unavailable(error);
+        for (auto& job : outcome.jobs) job.failure = unavailable();
     }
     return outcome;
 }
