@@ -16,6 +16,7 @@ private:
     void take_over_report();
     void take_over_sync();
     void locate_files();
+    void pin_to_task(std::initializer_list<TaskStage> stages);
     void set(std::string_view type, bool value, std::string reason, std::string message = {});
     void enter(Phase phase, std::string reason, std::string message);
     void look_again(Duration after);

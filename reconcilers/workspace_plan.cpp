@@ -154,7 +154,8 @@ void WorkspaceDecider::take_over_sync()
     st_.sync.receipt = reported && !reported->final ? reported : receipt;
 }
 
-/// Files are where a report says so; before the first report, where the task's container was made.
+/// Files are where a report says so; before the first report, where the task's container was made. A task that is
+/// only on its way there may still be refused, and its successor go elsewhere.
 void WorkspaceDecider::locate_files()
 {
     if (seen_.report && !seen_.report->nodeId.empty()) {
@@ -169,12 +170,15 @@ void WorkspaceDecider::locate_files()
         }
     }
     const bool live = st_.phase == Phase::starting || st_.phase == Phase::running || st_.phase == Phase::stopping;
-    if (!st_.nodeId.empty() || !live) return;
+    if (live) pin_to_task({TaskStage::running, TaskStage::ended});
+}
+
+void WorkspaceDecider::pin_to_task(std::initializer_list<TaskStage> stages)
+{
+    if (!st_.nodeId.empty()) return;
     for (const auto& task : seen_.tasks) {
-        const bool may_have_container = task.stage == TaskStage::placed || task.stage == TaskStage::running ||
-                                        task.stage == TaskStage::ended;
-        if (task.incarnation == st_.incarnation && may_have_container && !task.node_id.empty())
-            st_.nodeId = task.node_id;
+        const bool fits = std::find(stages.begin(), stages.end(), task.stage) != stages.end();
+        if (task.incarnation == st_.incarnation && fits && !task.node_id.empty()) st_.nodeId = task.node_id;
     }
 }
 
@@ -190,6 +194,7 @@ void WorkspaceDecider::stop()
             remove_condition(st_.conditions, type);
         enter(Phase::stopping, st_.shutdownReason, "stopping; the files are being saved");
     }
+    pin_to_task({TaskStage::placed}); // it may get its container, and so its volume, before it hears of the end
     if (seen_.service && seen_.service->ours) return remove_service();
     remove_condition(st_.conditions, condition::kNameTaken);
     st_.serviceName.clear();

@@ -61,6 +61,7 @@ void WorkspaceDecider::begin(std::string reason)
 void WorkspaceDecider::replace(std::string reason, std::string message)
 {
     if (st_.phase != Phase::starting) enter(Phase::starting, std::move(reason), message);
+    pin_to_task({TaskStage::placed});
     st_.message = std::move(message);
     ++st_.incarnation;
     st_.serviceName.clear();
