@@ -48,6 +48,7 @@ _claim_index() {
     for index in 0 1 2 3 4 5 6 7 8 9; do
         if [[ -f $registry/$index && -d $(cat "$registry/$index")/engine ]]; then continue; fi
         [[ -e /sys/class/net/berth$index ]] && continue
+        mkdir -p "$home/engine" # a claim without it counts as given up
         printf '%s\n' "$home" >"$registry/$index"
         printf '%s\n' "$index"
         return 0

@@ -71,8 +71,9 @@ _have_image() { docker image inspect "$1" >/dev/null 2>&1; }
 # ensure_image NAME: the engine has image_ref NAME afterwards: it was there, was loaded from the cache, or is built.
 ensure_image() {
     local ref
-    ref=$(image_ref "$1")
+    ref=$(image_ref "$1") || return 1
     _have_image "$ref" && return 0
+    timeout 20 docker version >/dev/null 2>&1 || die "no Docker engine answers at ${DOCKER_HOST:-its default socket}"
     with_lock "$(image_cache)/.$1.lock" _ensure_image_locked "$1" "$ref"
 }
 
@@ -87,9 +88,9 @@ _ensure_image_locked() {
         rm -f "$tarball"
     fi
     parent=$(_image_parent "$name")
-    [[ -z $parent ]] || ensure_image "$parent"
+    [[ -z $parent ]] || ensure_image "$parent" || return 1
     log_step "building $ref"
-    if [[ $name == base ]]; then _build_base "$ref"; else _build_image "$name" "$ref"; fi
+    if [[ $name == base ]]; then _build_base "$ref"; else _build_image "$name" "$ref"; fi || return 1
     # berth/berthd is one COPY on top of a cached image: quicker to build than to save.
     [[ $name == berthd ]] || _save_image "$name" "$ref" "$tarball"
     [[ ${BERTH_KEEP_BUILD_CACHE:-} == 1 ]] || docker image prune -f --filter label=dev.berth.stage=build >/dev/null

@@ -8,7 +8,8 @@ cd "$(dirname "$0")/../.." || exit 1
 . deploy/lib/images.sh
 engine_env
 image=${1:-$(image_ref workspace)} || exit 1
-[[ -n ${1:-} ]] || ensure_image workspace
+[[ -n ${1:-} ]] || ensure_image workspace || exit 1
+docker image inspect "$image" >/dev/null || exit 1
 name=berth-image-test-$$
 passed=0
 failed=0
