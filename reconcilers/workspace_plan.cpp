@@ -240,13 +240,18 @@ bool WorkspaceDecider::volumes_gone() const
     return report->container.state == ContainerState::absent || report->container.state == ContainerState::exited;
 }
 
-/// An old final receipt must not stand for files that a later container has written.
+/// An old final receipt must not stand for files that a later container has written: it is of this container, or was
+/// taken after this start. An agent with a slow clock gets a minute to say it once more; it removes nothing itself
+/// unless the receipt is of the present incarnation.
 bool WorkspaceDecider::accept_receipt()
 {
     if (!seen_.report || !seen_.report->sync.receipt || !seen_.report->sync.receipt->final) return false;
-    const auto& receipt = *seen_.report->sync.receipt;
-    const bool later = receipt.at && *receipt.at >= entered(Phase::stopping);
-    if (!report_is_current() && !later) return false;
+    const auto& report = *seen_.report;
+    const auto& receipt = *report.sync.receipt;
+    const bool later = receipt.at && *receipt.at >= entered(Phase::starting);
+    const bool fresh = report.reportedAt && now_ - *report.reportedAt < limits_.agent_stale;
+    const bool settled = fresh && now_ - entered(Phase::stopping) >= limits_.at_risk_after;
+    if (!report_is_current() && !later && !settled) return false;
     st_.sync.receipt = receipt;
     set(condition::kFilesSafe, true, "FinalSync", std::to_string(receipt.files) + " files are in the bucket");
     remove_condition(st_.conditions, condition::kDataAtRisk);

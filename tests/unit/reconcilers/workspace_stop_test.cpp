@@ -7,7 +7,13 @@
 namespace berth {
 namespace {
 
-Workspace stopping() { return a_workspace(Phase::stopping, DesiredState::stopped); }
+/// Started 30 s ago, told to stop 10 s ago.
+Workspace stopping()
+{
+    auto ws = a_workspace(Phase::stopping, DesiredState::stopped);
+    ws.status.history.insert(ws.status.history.begin(), {Phase::starting, "Test", kNow - std::chrono::seconds{30}});
+    return ws;
+}
 
 TEST(WorkspacePlanStop, EveryLivePhaseTurnsToStoppingAndRemovesTheServiceById)
 {
@@ -103,13 +109,14 @@ struct ReceiptRow {
 
 TEST(WorkspacePlanStop, AnOldReceiptDoesNotStandForLaterFiles)
 {
-    using std::chrono::seconds; // the stop was 10 s ago
+    using std::chrono::seconds;
     const ReceiptRow rows[] = {
         {"of this container", seconds{60}, 2, true},
         {"of this container, later", seconds{1}, 2, true},
         {"of an earlier container", seconds{60}, 1, false},
-        {"agent without memory of the container, after the stop", seconds{1}, 0, true},
-        {"agent without memory of the container, before the stop", seconds{60}, 0, false},
+        {"no container any more, after this start", seconds{1}, 0, true},
+        {"no container any more, before the stop was noticed", seconds{12}, 0, true},
+        {"no container any more, before this start", seconds{60}, 0, false},
     };
     for (const auto& row : rows) {
         SCOPED_TRACE(row.what);
@@ -119,6 +126,17 @@ TEST(WorkspacePlanStop, AnOldReceiptDoesNotStandForLaterFiles)
         EXPECT_EQ(result.status.sync.receipt.has_value(), row.accepted);
         EXPECT_EQ(is_true(result, "FilesSafe"), row.accepted);
     }
+}
+
+TEST(WorkspacePlanStop, ASlowClockOnTheNodeDoesNotHoldItForEver)
+{
+    auto seen = a_look();
+    seen.report = a_final_report(true, std::chrono::seconds{60}, 0);
+    const auto later = kNow + kLimits.at_risk_after;
+    seen.report->reportedAt = later - std::chrono::seconds{30};
+    EXPECT_TRUE(is_true(plan(stopping(), seen, later), "FilesSafe"));
+    seen.report->reportedAt = later - std::chrono::minutes{10};
+    EXPECT_FALSE(is_true(plan(stopping(), seen, later), "FilesSafe")) << "an agent that is gone says nothing once more";
 }
 
 TEST(WorkspacePlanStop, AReceiptThatIsNotFinalProvesNothing)
