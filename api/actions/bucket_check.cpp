@@ -84,7 +84,6 @@ Transfer::Transfer(const Target& target, const char* method, std::string_view ke
     set_body(method, body);
     const auto digest = "x-amz-content-sha256: " + sha256_hex(body);
     headers_ = curl_slist_append(headers_, digest.c_str());
-    headers_ = curl_slist_append(headers_, "Expect:");
     curl_easy_setopt(easy_, CURLOPT_HTTPHEADER, headers_);
 }
 

@@ -2,6 +2,8 @@
 
 #include "tests/unit/http/action_fixture.hpp"
 
+#include <boost/asio/bind_cancellation_slot.hpp>
+
 namespace berth {
 namespace {
 
