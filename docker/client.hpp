@@ -35,7 +35,7 @@ struct CallRecord {
 struct ClientOptions {
     Duration deadline = std::chrono::seconds{20};      ///< of an ordinary call
     Duration long_deadline = std::chrono::minutes{10}; ///< of an image pull
-    std::function<void(const CallRecord&)> observer;
+    std::function<void(const CallRecord&)> observer{};
 };
 
 /// One piece of a container's output.
@@ -62,14 +62,14 @@ struct LogOptions {
     bool with_stdout = true;
     bool with_stderr = true;
     bool timestamps = false;
-    std::string since; ///< seconds since 1970, with a fraction if wanted
-    std::string tail;  ///< number of lines; empty: all
+    std::string since{}; ///< seconds since 1970, with a fraction if wanted
+    std::string tail{};  ///< number of lines; empty: all
 };
 
 struct EventsOptions {
-    std::string since; ///< seconds since 1970 ("1700000000.000000001"); empty: from now
-    std::string until; ///< empty: for ever
-    Filters filters;
+    std::string since{}; ///< seconds since 1970 ("1700000000.000000001"); empty: from now
+    std::string until{}; ///< empty: for ever
+    Filters filters{};
 };
 
 struct Ping {

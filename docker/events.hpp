@@ -13,11 +13,11 @@ namespace berth::docker {
 /// A reason to look. `resync`: anything may have happened (a fresh connection, lost events); `event` is then empty.
 struct Hint {
     bool resync = false;
-    Event event;
+    Event event{};
 };
 
 struct EventStreamOptions {
-    Filters filters; ///< say {"type", {"service", "node", "network"}}
+    Filters filters{}; ///< say {"type", {"service", "node", "network"}}
     /// How often the stream is checked on a second connection: does the engine answer, and has every event that it
     /// remembers from the last period come through the stream? A half-open stream is noticed within
     /// check_interval + check_deadline.

@@ -85,8 +85,8 @@ struct HttpClientOptions {
     std::size_t max_line = 4 << 20;  ///< of streams
     std::size_t max_idle = 8;        ///< connections kept open for reuse
     Duration idle_time = std::chrono::seconds{60};
-    TlsOptions tls;
-    Headers headers; ///< sent with every request (say Authorization); never logged
+    TlsOptions tls{};
+    Headers headers{}; ///< sent with every request (say Authorization); never logged
 };
 
 /// Lives on the I/O thread; outlives its calls, not necessarily its streams. Any number of calls at the same time,

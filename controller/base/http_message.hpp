@@ -38,8 +38,8 @@ private:
 struct HttpRequest {
     std::string method = "GET";
     std::string target = "/"; ///< path and query, encoded
-    Headers headers;
-    std::string body;
+    Headers headers{};
+    std::string body{};
     /// For a plain call: until the whole reply is here. For a stream: until its header is here. Unset: the client's own.
     std::optional<Duration> deadline{};
     /// For a stream: the longest silence between two pieces of the body. Unset: silence may last for ever.
@@ -48,8 +48,8 @@ struct HttpRequest {
 
 struct HttpResponse {
     unsigned status = 0;
-    Headers headers;
-    std::string body;
+    Headers headers{};
+    std::string body{};
 };
 
 /// Percent-encodes everything but unreserved characters, for path segments and query values.

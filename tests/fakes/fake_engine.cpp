@@ -236,31 +236,33 @@ awaitable<HttpResponse> FakeEngine::send(HttpRequest request)
     co_return answer(request);
 }
 
+std::unique_ptr<BodyStream> FakeEngine::whole_body(const HttpResponse& reply)
+{
+    auto body = std::make_unique<Stream>(nullptr, executor_, clock_);
+    body->status_ = reply.status;
+    if (!reply.body.empty()) body->deliver(reply.body);
+    body->finish();
+    return body;
+}
+
 awaitable<std::unique_ptr<BodyStream>> FakeEngine::stream(HttpRequest request)
 {
     const auto call = call_of(request);
     calls_.push_back(call);
     auto fault = take_fault(call);
-    if (fault) {
-        const auto failed = co_await fail(std::move(*fault), std::move(request));
-        auto body = std::make_unique<Stream>(nullptr, executor_, clock_);
-        body->status_ = failed.status;
-        body->deliver(failed.body);
-        body->finish();
-        co_return body;
-    }
+    if (fault) co_return whole_body(co_await fail(std::move(*fault), std::move(request)));
     advance_tasks();
     auto arguments = take_apart<Arguments>(request);
     const auto target = without_version(request.target);
     const auto path = target.substr(0, target.find('?'));
-    if (path == "/events") co_return open_events(arguments);
-    if (matches("/containers/*/logs", path, arguments.path)) co_return open_logs(arguments);
-    const auto reply = answer(request);
-    auto body = std::make_unique<Stream>(nullptr, executor_, clock_);
-    body->status_ = reply.status;
-    if (!reply.body.empty()) body->deliver(reply.body);
-    body->finish();
-    co_return body;
+    std::optional<Refusal> refusal;
+    try {
+        if (path == "/events") co_return open_events(arguments);
+        if (matches("/containers/*/logs", path, arguments.path)) co_return open_logs(arguments);
+    } catch (const Refusal& refused) {
+        refusal = refused;
+    }
+    co_return whole_body(refusal ? refuse(refusal->status, refusal->message) : answer(request));
 }
 
 std::size_t FakeEngine::calls(const std::string& start) const

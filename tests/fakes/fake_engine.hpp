@@ -39,7 +39,7 @@ struct Fault {
         StaleList,   ///< answers what the same call answered the last time before
     };
     Kind kind = Kind::Refuse;
-    std::string call;  ///< how "METHOD /path" starts, without version: "POST /services/create", "GET /tasks", "" = all
+    std::string call{}; ///< how "METHOD /path" starts, without version: "POST /services/create", "GET /tasks", "" = all
     int times = 1;     ///< this many calls; -1: until clear_faults()
     unsigned status = 500;
     int skip = 0;      ///< this many matching calls pass before
@@ -120,6 +120,7 @@ private:
     std::optional<Fault> take_fault(const std::string& call);
     awaitable<HttpResponse> fail(Fault fault, HttpRequest request);
     HttpResponse ping() const;
+    std::unique_ptr<BodyStream> whole_body(const HttpResponse& reply);
 
     // fake_engine_swarm.cpp
     json::value info(const Arguments&);
