@@ -70,7 +70,7 @@ private:
         if (is_folder) enter(parent, path, name, info);
         else if (S_ISREG(info.st_mode)) file(path, info);
         else if (S_ISLNK(info.st_mode)) link(parent, path, name);
-        else skip(path, "a socket, pipe or device");
+        // Sockets, pipes and devices mean something only to the programs that made them.
     }
 
     void enter(int parent, const std::string& path, const std::string& name, const struct ::stat& info)

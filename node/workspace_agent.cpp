@@ -123,6 +123,7 @@ awaitable<> WorkspaceAgent::step()
 awaitable<> WorkspaceAgent::attempt(NodeStep next)
 {
     std::exception_ptr failure;
+    auto before = status_;
     try {
         co_await perform(next);
     } catch (...) {
@@ -130,7 +131,8 @@ awaitable<> WorkspaceAgent::attempt(NodeStep next)
     }
     if (!failure) {
         failures_ = 0;
-        changed();
+        before.lastSyncAt = status_.lastSyncAt; // alone it can wait for the next regular report
+        if (next != NodeStep::Sync || !(before == status_)) changed();
         co_return;
     }
     const auto state = co_await asio::this_coro::cancellation_state;
@@ -243,7 +245,6 @@ awaitable<> WorkspaceAgent::write_control()
 
 awaitable<> WorkspaceAgent::restore()
 {
-    // A restore that can't end puts nothing at risk when nobody wrote anything meanwhile.
     co_await restore_files(context());
     activity_->dirty = true;
     sync_due_ = parts_.clock.tick();

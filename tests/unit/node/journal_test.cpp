@@ -1,0 +1,127 @@
+// The journal survives being cut off at any byte.
+
+#include "tests/unit/node/node_support.hpp"
+
+#include <csignal>
+
+#include <sys/wait.h>
+
+namespace berth {
+namespace {
+
+JournalFile some_file(int number)
+{
+    JournalFile file;
+    file.local = {.size = number, .mtime = number, .ctime = number, .inode = number, .mode = 0644};
+    file.md5 = "m" + std::to_string(number);
+    file.remote = {.size = number, .md5 = file.md5, .mtime = ""};
+    return file;
+}
+
+TEST(Journal, KeepsWhatWasCommitted)
+{
+    TempFolder temp;
+    {
+        SyncJournal journal(temp.str());
+        journal.put("a\\\"ü", some_file(1));
+        journal.put("b", some_file(2));
+        journal.erase("b");
+        journal.set_fact("restored", "yes");
+        journal.commit();
+        journal.put("lost", some_file(3));
+    }
+    SyncJournal again(temp.str());
+    ASSERT_EQ(again.files().size(), 1u);
+    EXPECT_EQ(again.files().at("a\\\"ü"), some_file(1));
+    EXPECT_EQ(again.fact("restored"), "yes");
+    again.reset();
+    SyncJournal empty(temp.str());
+    EXPECT_TRUE(empty.files().empty());
+    EXPECT_EQ(empty.fact("restored"), "");
+}
+
+TEST(Journal, EveryTornTailIsCutAndTheRestIsKept)
+{
+    TempFolder temp;
+    {
+        SyncJournal journal(temp.str());
+        for (int i = 0; i < 5; ++i) journal.put("file" + std::to_string(i), some_file(i));
+        journal.commit();
+    }
+    const auto whole = read_file(temp / "journal");
+    for (std::size_t size = 0; size <= whole.size(); ++size) {
+        write_text(temp / "journal", whole.substr(0, size));
+        const auto lines = std::count(whole.begin(), whole.begin() + std::ptrdiff_t(size), '\n');
+        SyncJournal journal(temp.str());
+        ASSERT_EQ(journal.files().size(), std::size_t(lines)) << "cut at " << size;
+        journal.put("after", some_file(9));
+        journal.commit();
+        SyncJournal again(temp.str());
+        ASSERT_EQ(again.files().size(), std::size_t(lines) + 1) << "cut at " << size;
+    }
+}
+
+TEST(Journal, AFlippedByteEndsIt)
+{
+    TempFolder temp;
+    {
+        SyncJournal journal(temp.str());
+        for (int i = 0; i < 3; ++i) journal.put("file" + std::to_string(i), some_file(i));
+        journal.commit();
+    }
+    auto text = read_file(temp / "journal");
+    text[text.find('\n') + 20] ^= 1;
+    write_text(temp / "journal", text);
+    EXPECT_EQ(SyncJournal(temp.str()).files().size(), 1u);
+}
+
+TEST(Journal, IsRewrittenWhenMostOfItIsOld)
+{
+    TempFolder temp;
+    {
+        SyncJournal journal(temp.str());
+        for (int round = 0; round < 400; ++round) {
+            for (int i = 0; i < 5; ++i) journal.put("file" + std::to_string(i), some_file(round * 10 + i));
+            journal.commit();
+        }
+    }
+    EXPECT_LT(std::filesystem::file_size(temp / "journal"), 250'000u);
+    SyncJournal again(temp.str());
+    ASSERT_EQ(again.files().size(), 5u);
+    EXPECT_EQ(again.files().at("file4"), some_file(3994));
+}
+
+TEST(Journal, SurvivesKillAtRandomMoments)
+{
+    TempFolder temp;
+    for (int round = 0; round < 8; ++round) {
+        int pipe_ends[2];
+        ASSERT_EQ(::pipe(pipe_ends), 0);
+        const int child = ::fork();
+        if (child == 0) {
+            // Tells the number of each commit that returned.
+            SyncJournal journal(temp.str());
+            for (int i = 0;; ++i) {
+                journal.put("counter", some_file(round * 1'000'000 + i));
+                journal.put("file" + std::to_string(i % 700), some_file(i));
+                journal.commit();
+                if (::write(pipe_ends[1], &i, sizeof i) != sizeof i) ::_exit(0);
+            }
+        }
+        ::close(pipe_ends[1]);
+        int acknowledged = -1;
+        for (int number = 0; acknowledged < 200 + round * 137;) {
+            ASSERT_EQ(::read(pipe_ends[0], &number, sizeof number), ssize_t(sizeof number));
+            acknowledged = number;
+        }
+        ::kill(child, SIGKILL);
+        ::waitpid(child, nullptr, 0);
+        for (int number = 0; ::read(pipe_ends[0], &number, sizeof number) == sizeof number;) acknowledged = number;
+        ::close(pipe_ends[0]);
+        SyncJournal journal(temp.str());
+        EXPECT_GE(journal.files().at("counter").local.size, round * 1'000'000 + acknowledged);
+    }
+}
+
+} // namespace
+} // namespace berth
