@@ -65,7 +65,7 @@ service_trouble() {
 stack_wait() {
     local name
     for name in $(stack_services); do
-        await 120 "service $name" service_settled "$name" || {
+        await 60 "service $name" service_settled "$name" || {
             service_trouble "$name" >&2
             die "the service $name did not come up"
         }
