@@ -36,7 +36,6 @@ protected:
             if (thrown) failure = thrown;
             done = --running == 0;
         };
-        io.restart();
         for (int i = 0; i < count; ++i) asio::co_spawn(io, work(i), finished);
         wait(done);
         if (failure) std::rethrow_exception(failure);
@@ -174,7 +173,6 @@ TEST_F(CommitTest, CloseLetsQueuedTransactionsFinishAndRefusesNewOnes)
         co_await to.transact(body);
         ++count;
     };
-    io.restart();
     for (int i = 0; i < 10; ++i) asio::co_spawn(io, writer(*store, i, finished), asio::detached);
     io.poll(); // all of them have asked now; at most the first is done
     EXPECT_LT(finished, 10);

@@ -3,6 +3,7 @@
 
 #include "storage/store.hpp"
 
+#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -85,7 +86,6 @@ protected:
     /// Runs a coroutine to its end and returns what it returns, or throws what it throws.
     template <class T> T run(awaitable<T> work)
     {
-        io.restart();
         std::exception_ptr failure;
         bool done = false;
         if constexpr (std::is_void_v<T>) {
@@ -168,6 +168,9 @@ protected:
     TemporaryFolder folder;
     ManualClock clock;
     asio::io_context io;
+    /// Without it the loop would stop for good when the database thread lets go of the last work between two
+    /// runs.
+    asio::executor_work_guard<asio::io_context::executor_type> alive{io.get_executor()};
     asio::thread_pool db{1};
     bool threaded = false;
     std::size_t keep_changes = 100;

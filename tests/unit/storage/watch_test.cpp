@@ -124,7 +124,6 @@ TEST_F(WatchTest, NextWaitsAndReadyTakesNothing)
     };
     bool done = false;
     auto finished = [&](std::exception_ptr) { done = true; };
-    io.restart();
     asio::co_spawn(io, reader(*watch, order), finished);
     io.poll();
     EXPECT_TRUE(order.empty());
