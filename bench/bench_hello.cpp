@@ -1,5 +1,6 @@
-// The anchor for reads: the least a Beast server can do. One thread, keep-alive, a fixed reply of a given size.
-// Usage: bench_hello PORT BODY_BYTES. Ends on SIGTERM.
+// The anchor for reads: the least a Beast server can do. One thread, keep-alive, a fixed reply of a given
+// size. Usage: bench_hello PORT BODY_BYTES [ADDRESS]. Listens on 127.0.0.1, or another loopback address. Ends
+// on SIGTERM.
 
 #include "controller/base/async.hpp"
 
@@ -33,10 +34,10 @@ berth::awaitable<> session(std::unique_ptr<beast::tcp_stream> stream, std::share
     }
 }
 
-berth::awaitable<> serve(std::uint16_t port, std::size_t bytes, berth::TaskGroup& sessions)
+berth::awaitable<> serve(tcp::endpoint at, std::size_t bytes, berth::TaskGroup& sessions)
 {
     const auto executor = co_await asio::this_coro::executor;
-    tcp::acceptor acceptor{executor, {asio::ip::make_address("127.0.0.1"), port}};
+    tcp::acceptor acceptor{executor, at};
     const auto body = std::make_shared<const std::string>(bytes, 'x');
     for (;;) {
         auto socket = co_await acceptor.async_accept(asio::use_awaitable);
@@ -49,10 +50,13 @@ berth::awaitable<> serve(std::uint16_t port, std::size_t bytes, berth::TaskGroup
 
 int main(int argc, char** argv)
 {
-    if (argc != 3) return 2;
+    if (argc < 3 || argc > 4) return 2;
+    const auto address = asio::ip::make_address(argc == 4 ? argv[3] : "127.0.0.1");
+    if (!address.is_loopback()) return 2;
     asio::io_context io{1};
     berth::TaskGroup tasks{io.get_executor()};
-    tasks.spawn("serve", serve(std::uint16_t(std::atoi(argv[1])), std::size_t(std::atoi(argv[2])), tasks));
+    const tcp::endpoint at{address, std::uint16_t(std::atoi(argv[1]))};
+    tasks.spawn("serve", serve(at, std::size_t(std::atoi(argv[2])), tasks));
     asio::signal_set signals{io, SIGTERM, SIGINT};
     signals.async_wait([&](auto, int) { tasks.cancel(); });
     io.run();

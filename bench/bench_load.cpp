@@ -1,6 +1,7 @@
 // A closed-loop HTTP load: CLIENTS connections, each sends its next request when the last one is answered.
 // Usage: bench_load HOST PORT METHOD TARGET CLIENTS SECONDS [HEADER: VALUE]... [@BODY]
-// "{n}" in target or body becomes a number that no other request of this run has. Prints one JSON line:
+// "{n}" in target or body becomes eight digits that no other request of this run has (always eight, so that
+// lengths are known and text around it can be base64). Prints one JSON line:
 // {"requests","per_second","p50_us","p99_us","statuses":{"201":N}}. One thread. Loopback only.
 
 #include "controller/base/async.hpp"
@@ -10,6 +11,7 @@
 #include <boost/beast/http.hpp>
 #include <boost/json.hpp>
 
+#include <algorithm>
 #include <cstdlib>
 #include <iostream>
 #include <map>
@@ -39,8 +41,10 @@ struct Tally {
 
 std::string numbered(std::string text, std::uint64_t number)
 {
+    auto digits = std::to_string(number);
+    digits.insert(0, digits.size() < 8 ? 8 - digits.size() : 0, '0');
     for (auto at = text.find("{n}"); at != std::string::npos; at = text.find("{n}"))
-        text.replace(at, 3, std::to_string(number));
+        text.replace(at, 3, digits);
     return text;
 }
 

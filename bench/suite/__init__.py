@@ -1,0 +1,1 @@
+"""The benchmarks, one module per group of rows; bench/run.py runs them."""
