@@ -40,23 +40,28 @@ ConfiguredKey parse_one(std::string_view text, std::string_view source, std::siz
     key.name = "key-" + std::to_string(position);
     if (const auto first = text.find(':'); first != std::string_view::npos) {
         const auto second = text.find(':', first + 1);
-        if (second == std::string_view::npos) refuse(source, position, "is neither a plain key nor name:role:key");
+        if (second == std::string_view::npos)
+            refuse(source, position, "is neither a plain key nor name:role:key");
         key.name = trim(text.substr(0, first));
         const auto role = role_of(trim(text.substr(first + 1, second - first - 1)));
         if (!role) refuse(source, position, "has no known role: expected admin, user, viewer, node or proxy");
-        if (key.name.empty() || key.name.size() > 63) refuse(source, position, "needs a name of 1 to 63 characters");
+        if (key.name.empty() || key.name.size() > 63)
+            refuse(source, position, "needs a name of 1 to 63 characters");
         key.role = *role;
         text = trim(text.substr(second + 1));
     }
     if (text.size() < kMinKeyLength)
-        refuse(source, position, "is too short: expected at least " + std::to_string(kMinKeyLength) + " characters");
+        refuse(source, position,
+            "is too short: expected at least " + std::to_string(kMinKeyLength) + " characters");
     for (const unsigned char c : text)
-        if (c <= ' ' || c > '~') refuse(source, position, "has characters that an Authorization header can't carry");
+        if (c <= ' ' || c > '~')
+            refuse(source, position, "has characters that an Authorization header can't carry");
     key.sha256 = sha256_hex(text);
     return key;
 }
 
-void add_unique(std::vector<ConfiguredKey>& keys, ConfiguredKey key, std::string_view source, std::size_t position)
+void add_unique(
+    std::vector<ConfiguredKey>& keys, ConfiguredKey key, std::string_view source, std::size_t position)
 {
     for (const auto& other : keys) {
         if (other.name == key.name) refuse(source, position, "has the name of another key: " + key.name);
@@ -110,8 +115,11 @@ struct Authenticator::Stored {
     void take(const ApiKey& object)
     {
         const auto key = key_of(object);
-        if (object.spec.disabled || object.metadata.deletionTimestamp) keys.erase(key);
-        else keys[key] = {{object.metadata.name, object.spec.role, object.spec.maxContainers}, object.spec.sha256};
+        if (object.spec.disabled || object.metadata.deletionTimestamp)
+            keys.erase(key);
+        else
+            keys[key] = {
+                {object.metadata.name, object.spec.role, object.spec.maxContainers}, object.spec.sha256};
     }
 };
 
@@ -126,8 +134,10 @@ Authenticator::Authenticator(std::vector<ConfiguredKey> configured, Store& store
     for (const auto& object : store.list<ApiKey>()) stored_->take(object);
     store.on_commit([stored = stored_](const Change& change) {
         if (change.entry->plural != ApiKey::kind().plural) return;
-        if (change.op == Op::Deleted) stored->keys.erase(change.entry->key);
-        else stored->take(decode_entry<ApiKey>(*change.entry));
+        if (change.op == Op::Deleted)
+            stored->keys.erase(change.entry->key);
+        else
+            stored->take(decode_entry<ApiKey>(*change.entry));
     });
 }
 

@@ -1,5 +1,6 @@
 #pragma once
-// Who calls: keys from the configuration and ApiKey objects of the store (W35). Keys are held as SHA-256 only.
+// Who calls: keys from the configuration and ApiKey objects of the store (W35). Keys are held as SHA-256
+// only.
 
 #include "api/types/api_key.hpp"
 
@@ -33,15 +34,15 @@ struct ConfiguredKey {
 inline constexpr std::size_t kMinKeyLength = 32;
 
 /// Reads keys separated by commas or line ends; empty ones and lines that start with '#' are skipped. Each is
-/// `name:role:key` or a plain key (role admin, named "key-1", "key-2", … by position). `source` names the variable
-/// or file in messages, which never hold a key. Throws Error{Invalid}: a key shorter than 32 characters or with
-/// characters that a header can't carry, an unknown role, a name used twice.
+/// `name:role:key` or a plain key (role admin, named "key-1", "key-2", … by position). `source` names the
+/// variable or file in messages, which never hold a key. Throws Error{Invalid}: a key shorter than 32
+/// characters or with characters that a header can't carry, an unknown role, a name used twice.
 std::vector<ConfiguredKey> parse_api_keys(std::string_view text, std::string_view source);
 
 /// What berthd is told, as it stands in the environment; empty = not given.
 struct ApiKeySettings {
-    std::string api_key;       ///< API_KEY: one plain key, named "default", role admin (`name:role:key` works too)
-    std::string api_keys;      ///< API_KEYS: comma list
+    std::string api_key;  ///< API_KEY: one plain key, named "default", role admin (`name:role:key` works too)
+    std::string api_keys; ///< API_KEYS: comma list
     std::string api_keys_file; ///< API_KEYS_FILE: path of a file with one key per line
 };
 /// Keys of all three places together. Throws Error{Invalid} also for an unreadable file and for a name or key
@@ -55,8 +56,8 @@ public:
     /// Configured keys only (no store): for programs and tests without one.
     explicit Authenticator(std::vector<ConfiguredKey> configured);
 
-    /// From the value of an Authorization header ("Bearer <key>"); nothing when the key is missing, unknown or
-    /// disabled. Compares with every known key in constant time, also after a match.
+    /// From the value of an Authorization header ("Bearer <key>"); nothing when the key is missing, unknown
+    /// or disabled. Compares with every known key in constant time, also after a match.
     std::optional<Principal> authenticate(std::string_view authorization) const;
     /// The key of "Bearer <key>", empty for anything else.
     static std::string_view bearer(std::string_view authorization);

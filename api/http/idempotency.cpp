@@ -20,7 +20,8 @@ json::object to_record(const Reply& reply)
 Reply from_record(const IdempotencyRecord& record)
 {
     const auto stored = json::parse(record.response).as_object();
-    auto reply = Reply::json_text(static_cast<unsigned>(record.status), std::string(stored.at("body").as_string()));
+    auto reply =
+        Reply::json_text(static_cast<unsigned>(record.status), std::string(stored.at("body").as_string()));
     if (const auto* location = stored.if_contains("location"))
         reply.headers.emplace_back("Location", std::string(location->as_string()));
     reply.headers.emplace_back("Idempotent-Replayed", "true");

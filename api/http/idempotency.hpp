@@ -1,6 +1,7 @@
 #pragma once
-// Idempotency-Key for POST handlers: the same key and body get the stored answer, another body gets 422. The record
-// is written in the transaction of the work itself, so there is no moment in which one exists without the other.
+// Idempotency-Key for POST handlers: the same key and body get the stored answer, another body gets 422. The
+// record is written in the transaction of the work itself, so there is no moment in which one exists without
+// the other.
 //
 //   const auto once = Idempotency::of(call);                       // before the body is moved from
 //   auto work = [once, …](Txn& txn) -> Reply {
@@ -21,13 +22,13 @@ class Txn;
 /// A copyable value. Without the header all of it does nothing.
 class Idempotency {
 public:
-    /// Throws Error{Invalid} for an empty key, one longer than 128 or one with other than visible characters. Keys of
-    /// different principals and different routes are different keys.
+    /// Throws Error{Invalid} for an empty key, one longer than 128 or one with other than visible characters.
+    /// Keys of different principals and different routes are different keys.
     static Idempotency of(const Call& call);
     bool wanted() const noexcept { return !scope_.empty(); }
 
-    /// db thread. The answer given before (with header Idempotent-Replayed), or nothing. HttpError 422 when the key
-    /// came with another body.
+    /// db thread. The answer given before (with header Idempotent-Replayed), or nothing. HttpError 422 when
+    /// the key came with another body.
     std::optional<Reply> earlier(Txn& txn) const;
     /// db thread. Stores status and body of the answer, headers not (except Location); hands the answer back.
     Reply keep(Txn& txn, Reply reply) const;

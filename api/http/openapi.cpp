@@ -42,12 +42,14 @@ std::string meaning(unsigned status)
 json::object error_schema()
 {
     json::object details{{"type", "array"}, {"description", "one entry per invalid member"},
-        {"items", {{"type", "object"}, {"required", {"field", "problem"}},
-                      {"properties", {{"field", {{"type", "string"}, {"description", "JSON pointer or parameter"}}},
-                                         {"problem", {{"type", "string"}}}}}}}};
+        {"items",
+            {{"type", "object"}, {"required", {"field", "problem"}},
+                {"properties", {{"field", {{"type", "string"}, {"description", "JSON pointer or parameter"}}},
+                                   {"problem", {{"type", "string"}}}}}}}};
     json::object inner{{"type", "object"}, {"required", {"code", "message"}},
         {"properties",
-            {{"code", {{"type", "string"}, {"description", "stable, for programs"}, {"pattern", "^[A-Z][A-Z0-9_]+$"}}},
+            {{"code", {{"type", "string"}, {"description", "stable, for programs"},
+                          {"pattern", "^[A-Z][A-Z0-9_]+$"}}},
                 {"message", {{"type", "string"}, {"description", "for people"}}}, {"details", details}}}};
     return {{"type", "object"}, {"required", {"error", "timestamp", "path"}},
         {"properties", {{"error", inner}, {"timestamp", {{"type", "string"}, {"format", "date-time"}}},
@@ -63,10 +65,9 @@ json::object error_response(unsigned status)
     json::object response{{"description", meaning(status)},
         {"content", {{"application/json", {{"schema", SchemaRegistry::ref("Error")}}}}}};
     if (status == 429 || status == 503)
-        response["headers"] = {{"Retry-After",
-            {{"description", "seconds"}, {"schema", {{"type", "integer"}, {"minimum", 1}}}}}};
-    if (status == 401)
-        response["headers"] = {{"WWW-Authenticate", {{"schema", {{"type", "string"}}}}}};
+        response["headers"] = {
+            {"Retry-After", {{"description", "seconds"}, {"schema", {{"type", "integer"}, {"minimum", 1}}}}}};
+    if (status == 401) response["headers"] = {{"WWW-Authenticate", {{"schema", {{"type", "string"}}}}}};
     return response;
 }
 
@@ -78,7 +79,8 @@ std::string default_operation_id(const Route& route)
     std::string segment;
     const auto flush = [&] {
         if (segment.empty() || segment == "api" || segment == "v1") return segment.clear();
-        if (segment.front() == '{') segment = "By" + std::string(1, segment[1]) + segment.substr(2, segment.size() - 3);
+        if (segment.front() == '{')
+            segment = "By" + std::string(1, segment[1]) + segment.substr(2, segment.size() - 3);
         const auto first = segment.starts_with("By") ? 2u : 0u;
         segment[first] = static_cast<char>(std::toupper(static_cast<unsigned char>(segment[first])));
         for (const char c : segment)
@@ -86,8 +88,10 @@ std::string default_operation_id(const Route& route)
         segment.clear();
     };
     for (const char c : route.pattern) {
-        if (c == '/' || c == '.' || c == '-') flush();
-        else segment += c;
+        if (c == '/' || c == '.' || c == '-')
+            flush();
+        else
+            segment += c;
     }
     flush();
     return id;
@@ -105,9 +109,10 @@ json::array parameters_of(const Route& route)
 {
     json::array out;
     for (const auto& name : route.param_names) {
-        const auto given = std::find_if(
-            route.doc.path.begin(), route.doc.path.end(), [&](const Param& param) { return param.name == name; });
-        const Param label{name, "", {{"type", "string"}, {"pattern", kLabelPattern}, {"maxLength", 63}}, true};
+        const auto given = std::find_if(route.doc.path.begin(), route.doc.path.end(),
+            [&](const Param& param) { return param.name == name; });
+        const Param label{
+            name, "", {{"type", "string"}, {"pattern", kLabelPattern}, {"maxLength", 63}}, true};
         out.push_back(describe_param(given == route.doc.path.end() ? label : *given, "path"));
     }
     for (const auto& param : route.doc.query) out.push_back(describe_param(param, "query"));
@@ -159,10 +164,12 @@ json::object responses_of(const Route& route, SchemaRegistry& schemas)
 json::object operation_of(const Route& route, SchemaRegistry& schemas)
 {
     const auto& doc = route.doc;
-    json::object out{{"operationId", doc.operation_id.empty() ? default_operation_id(route) : doc.operation_id},
+    json::object out{
+        {"operationId", doc.operation_id.empty() ? default_operation_id(route) : doc.operation_id},
         {"summary", doc.summary}, {"tags", json::array{doc.tag}}};
     if (!doc.description.empty()) out["description"] = doc.description;
-    if (auto parameters = parameters_of(route); !parameters.empty()) out["parameters"] = std::move(parameters);
+    if (auto parameters = parameters_of(route); !parameters.empty())
+        out["parameters"] = std::move(parameters);
     if (route.request) {
         json::object content;
         for (const auto& type : doc.accepts) {
@@ -199,7 +206,8 @@ json::object Router::openapi() const
         for (char& c : method) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
         auto operation = operation_of(*route, schemas);
         if (!ids.insert(std::string(operation.at("operationId").as_string())).second)
-            throw std::logic_error("two operations have the id " + std::string(operation.at("operationId").as_string()));
+            throw std::logic_error(
+                "two operations have the id " + std::string(operation.at("operationId").as_string()));
         auto& path = paths[route->pattern];
         if (!path.is_object()) path = json::object{};
         path.as_object()[method] = std::move(operation);
@@ -209,16 +217,21 @@ json::object Router::openapi() const
         tags[route->doc.tag] = described == tags_.end() ? route->doc.tag + "." : described->second;
     }
     json::array tag_list;
-    for (const auto& [name, text] : tags) tag_list.push_back(json::object{{"name", name}, {"description", text}});
+    for (const auto& [name, text] : tags)
+        tag_list.push_back(json::object{{"name", name}, {"description", text}});
     return {{"openapi", "3.1.0"},
-        {"info", {{"title", "Berth"}, {"version", "1"},
-                     {"description", "Self-service workspaces and services on Docker Swarm. Errors have one shape "
-                                     "(`Error`); besides those listed, any request can be answered by 408, 414 or 431."}}},
+        {"info",
+            {{"title", "Berth"}, {"version", "1"},
+                {"description",
+                    "Self-service workspaces and services on Docker Swarm. Errors have one shape "
+                    "(`Error`); besides those listed, any request can be answered by 408, 414 or 431."}}},
         {"servers", json::array{json::object{{"url", "/"}, {"description", "this server"}}}},
         {"tags", std::move(tag_list)}, {"paths", std::move(paths)},
-        {"components", {{"schemas", schemas.components()}, {"responses", std::move(responses)},
-                           {"securitySchemes", {{"bearer", {{"type", "http"}, {"scheme", "bearer"},
-                                                    {"description", "An API key of at least 32 characters."}}}}}}}};
+        {"components",
+            {{"schemas", schemas.components()}, {"responses", std::move(responses)},
+                {"securitySchemes",
+                    {{"bearer", {{"type", "http"}, {"scheme", "bearer"},
+                                    {"description", "An API key of at least 32 characters."}}}}}}}};
 }
 
 } // namespace berth

@@ -10,7 +10,10 @@ Reply Reply::json_text(unsigned status, std::string body)
     return reply;
 }
 
-Reply Reply::json(unsigned status, const json::value& body) { return json_text(status, json::serialize(body)); }
+Reply Reply::json(unsigned status, const json::value& body)
+{
+    return json_text(status, json::serialize(body));
+}
 
 Reply Reply::text(unsigned status, std::string body, std::string content_type)
 {
@@ -50,29 +53,40 @@ struct Mapping {
 Mapping mapping_of(Errc code) noexcept
 {
     switch (code) {
-    case Errc::Invalid: return {400, "VALIDATION_FAILED"};
-    case Errc::NotFound: return {404, "NOT_FOUND"};
-    case Errc::Exists: return {409, "CONFLICT"};
-    case Errc::Conflict: return {409, "CONFLICT"};
-    case Errc::Gone: return {410, "EXPIRED"};
-    case Errc::Denied: return {403, "FORBIDDEN"};
-    case Errc::Quota: return {503, "RESOURCE_LIMIT_EXCEEDED"};
-    case Errc::Unavailable: return {503, "UNAVAILABLE"};
-    case Errc::Timeout: return {504, "TIMEOUT"};
-    case Errc::Internal: return {500, "INTERNAL_ERROR"};
+    case Errc::Invalid:
+        return {400, "VALIDATION_FAILED"};
+    case Errc::NotFound:
+        return {404, "NOT_FOUND"};
+    case Errc::Exists:
+        return {409, "CONFLICT"};
+    case Errc::Conflict:
+        return {409, "CONFLICT"};
+    case Errc::Gone:
+        return {410, "EXPIRED"};
+    case Errc::Denied:
+        return {403, "FORBIDDEN"};
+    case Errc::Quota:
+        return {503, "RESOURCE_LIMIT_EXCEEDED"};
+    case Errc::Unavailable:
+        return {503, "UNAVAILABLE"};
+    case Errc::Timeout:
+        return {504, "TIMEOUT"};
+    case Errc::Internal:
+        return {500, "INTERNAL_ERROR"};
     }
     return {500, "INTERNAL_ERROR"};
 }
 
-constexpr auto kInternalText = "something went wrong on the server; its log has the details under the request id";
+constexpr auto kInternalText =
+    "something went wrong on the server; its log has the details under the request id";
 
 } // namespace
 
 HttpError::HttpError(unsigned status, std::string wire_code, const std::string& message, HeaderList headers)
     : Error(Error(status >= 500 ? Errc::Unavailable : Errc::Invalid, message).as(std::move(wire_code))),
-      status_(status), headers_(std::move(headers))
-{
-}
+      status_(status),
+      headers_(std::move(headers))
+{}
 
 unsigned http_status(const Error& error) noexcept
 {
@@ -88,7 +102,8 @@ std::string wire_code(const Error& error)
 json::object error_body(const Error& error, Time now, std::string_view path)
 {
     json::object inner{{"code", wire_code(error)},
-        {"message", error.code() == Errc::Internal ? std::string_view(kInternalText) : std::string_view(error.what())}};
+        {"message", error.code() == Errc::Internal ? std::string_view(kInternalText)
+                                                   : std::string_view(error.what())}};
     if (!error.problems().empty()) {
         json::array details;
         for (const auto& [field, problem] : error.problems())
@@ -101,9 +116,12 @@ json::object error_body(const Error& error, Time now, std::string_view path)
 Reply error_reply(const Error& error, Time now, std::string_view path)
 {
     auto reply = Reply::json(http_status(error), error_body(error, now, path));
-    if (const auto* direct = dynamic_cast<const HttpError*>(&error)) reply.headers = direct->headers();
-    else if (error.code() == Errc::Quota) reply.headers.emplace_back("Retry-After", "30");
-    else if (error.code() == Errc::Unavailable) reply.headers.emplace_back("Retry-After", "5");
+    if (const auto* direct = dynamic_cast<const HttpError*>(&error))
+        reply.headers = direct->headers();
+    else if (error.code() == Errc::Quota)
+        reply.headers.emplace_back("Retry-After", "30");
+    else if (error.code() == Errc::Unavailable)
+        reply.headers.emplace_back("Retry-After", "5");
     if (reply.status == 401) reply.headers.emplace_back("WWW-Authenticate", "Bearer");
     return reply;
 }

@@ -36,7 +36,9 @@ std::string to_text(const ContinueToken& token)
 
 ContinueToken to_token(const std::string& text)
 {
-    const auto value = [](char c) { return c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= '0' && c <= '9' ? c - '0' : -1; };
+    const auto value = [](char c) {
+        return c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= '0' && c <= '9' ? c - '0' : -1;
+    };
     std::string plain;
     bool good = text.size() % 2 == 0;
     for (std::size_t i = 0; good && i < text.size(); i += 2) {
@@ -79,21 +81,36 @@ bool has_tag(std::string_view header, const std::string& tag)
 class Resource : public std::enable_shared_from_this<Resource> {
 public:
     Resource(Store& store, Clock& clock, const ResourceKind& kind, ResourceOptions options)
-        : store_(store), clock_(clock), kind_(kind), options_(std::move(options)),
+        : store_(store),
+          clock_(clock),
+          kind_(kind),
+          options_(std::move(options)),
           texts_(ShownTexts::make(store, kind))
+    {}
+    void mount(Router& router)
     {
+        const std::string kind(kind_.info().kind);
+        router.describe_tag(kind, options_.description.empty() ? kind + " objects." : options_.description);
+        mount_list(router, kind);
+        mount_get(router, kind);
+        mount_writes(router, kind);
+        mount_delete(router, kind);
     }
-    void mount(Router& router);
 
 private:
+    void mount_list(Router& router, const std::string& kind);
+    void mount_get(Router& router, const std::string& kind);
+    void mount_writes(Router& router, const std::string& kind);
+    void mount_delete(Router& router, const std::string& kind);
+
     using Operation = Written (ResourceKind::*)(Txn&, const WriteRequest&) const;
     enum class Body { None, Object, Patch };
 
     Doc doc(const char* verb, std::string summary, const Roles& roles) const;
     Route::SchemaOf object_schema() const;
     Route::SchemaOf list_schema() const;
-    void add(Router& router, const char* method, bool one, Doc doc, awaitable<Reply> (Resource::*handler)(Call),
-        Body body, bool list = false);
+    void add(Router& router, const char* method, bool one, Doc doc,
+        awaitable<Reply> (Resource::*handler)(Call), Body body, bool list = false);
 
     awaitable<Reply> list(Call call);
     awaitable<Reply> get(Call call);
@@ -121,7 +138,8 @@ private:
 
 bool Resource::sees_secrets(const Principal& principal) const
 {
-    return std::find(options_.secrets.begin(), options_.secrets.end(), principal.role) != options_.secrets.end();
+    return std::find(options_.secrets.begin(), options_.secrets.end(), principal.role) !=
+           options_.secrets.end();
 }
 
 Error Resource::not_found(const Key& key) const
@@ -158,12 +176,14 @@ awaitable<Reply> Resource::list(Call call)
         if (!is_dns_label(org)) throw Error{Errc::NotFound, "no org of that name"};
         selector.org = org;
     }
-    co_return call.query_flag("watch") ? watch(call, std::move(selector)) : list_page(call, std::move(selector));
+    co_return call.query_flag("watch") ? watch(call, std::move(selector))
+                                       : list_page(call, std::move(selector));
 }
 
 Reply Resource::list_page(const Call& call, Selector selector) const
 {
-    const auto about = sha256_hex(call.query("labelSelector").value_or("") + "\n" + call.param("org")).substr(0, 16);
+    const auto about =
+        sha256_hex(call.query("labelSelector").value_or("") + "\n" + call.param("org")).substr(0, 16);
     const auto now = clock_.now().time_since_epoch().count();
     auto revision = store_.revision();
     std::optional<Key> after;
@@ -181,10 +201,12 @@ Reply Resource::list_page(const Call& call, Selector selector) const
     if (entries.size() > limit) {
         entries.pop_back();
         const auto& last = entries.back()->key;
-        metadata["continue"] = to_text({static_cast<std::int64_t>(revision), last.org, last.name, about, now});
+        metadata["continue"] =
+            to_text({static_cast<std::int64_t>(revision), last.org, last.name, about, now});
     }
     std::string body = R"({"apiVersion":")" + std::string(kApiVersion) + R"(","kind":")" +
-                       std::string(kind_.info().kind) + R"(List","metadata":)" + json::serialize(metadata) + R"(,"items":[)";
+                       std::string(kind_.info().kind) + R"(List","metadata":)" + json::serialize(metadata) +
+                       R"(,"items":[)";
     const bool secrets = sees_secrets(call.principal);
     for (std::size_t i = 0; i < entries.size(); ++i) {
         if (i > 0) body += ',';
@@ -217,7 +239,8 @@ Reply Resource::watch(const Call& call, Selector selector)
 
 // ---------------------------------------------------------------------------------------------- writing
 
-awaitable<Written> Resource::write(const Call& call, const char* verb, Operation operation, WriteRequest request)
+awaitable<Written> Resource::write(
+    const Call& call, const char* verb, Operation operation, WriteRequest request)
 {
     const bool dry_run = call.query_flag("dryRun");
     const bool audited = options_.audit;
@@ -227,7 +250,8 @@ awaitable<Written> Resource::write(const Call& call, const char* verb, Operation
         auto written = (kind->*operation)(txn, request);
         if (dry_run) throw DryRun{std::move(written)};
         if (audited && txn.revision() != before)
-            txn.audit({who, written.created ? "create" : verb, std::string(kind->info().kind), request.key, ""});
+            txn.audit(
+                {who, written.created ? "create" : verb, std::string(kind->info().kind), request.key, ""});
         return written;
     };
     try {
@@ -243,7 +267,8 @@ Reply Resource::written_reply(const Call& call, const Written& written, unsigned
     auto reply = Reply::json_text(status, kind_.has_secrets() && !sees_secrets(call.principal)
                                               ? kind_.hide_secrets(written.text, key)
                                               : written.text);
-    if (!written.revision.empty() && !written.removed) reply.headers.emplace_back("ETag", '"' + written.revision + '"');
+    if (!written.revision.empty() && !written.removed)
+        reply.headers.emplace_back("ETag", '"' + written.revision + '"');
     return reply;
 }
 
@@ -251,7 +276,8 @@ awaitable<Reply> Resource::post(Call call)
 {
     WriteRequest request{{call.param("org"), ""}, call.json_body(), "", true};
     if (!is_dns_label(request.key.org)) throw Error{Problems{{"org", "expected a DNS label"}}};
-    if (const auto* metadata = request.body.is_object() ? request.body.get_object().if_contains("metadata") : nullptr)
+    if (const auto* metadata =
+            request.body.is_object() ? request.body.get_object().if_contains("metadata") : nullptr)
         if (const auto* name = metadata->is_object() ? metadata->get_object().if_contains("name") : nullptr)
             if (name->is_string()) request.key.name = std::string(name->get_string());
     const auto name = request.key.name;
@@ -277,8 +303,10 @@ awaitable<Reply> Resource::patch(Call call)
 {
     WriteRequest request{key_of(call), call.json_body(), revision_in(call.header("If-Match")), false};
     resource::check_patch(request.body, request.key);
-    if (const auto* metadata = request.body.get_object().if_contains("metadata"); metadata && request.if_match.empty())
-        if (const auto* version = metadata->get_object().if_contains("resourceVersion"); version && version->is_string())
+    if (const auto* metadata = request.body.get_object().if_contains("metadata");
+        metadata && request.if_match.empty())
+        if (const auto* version = metadata->get_object().if_contains("resourceVersion");
+            version && version->is_string())
             request.if_match = std::string(version->get_string());
     const auto written = co_await write(call, "patch", &ResourceKind::patch, std::move(request));
     co_return written_reply(call, written, 200);
@@ -313,8 +341,10 @@ Route::SchemaOf Resource::list_schema() const
     return [kind = &kind_](SchemaRegistry& schemas) {
         const auto name = std::string(kind->info().kind) + "List";
         json::object metadata{{"type", "object"}, {"required", {"resourceVersion"}},
-            {"properties", {{"resourceVersion", {{"type", "string"}}},
-                               {"continue", {{"type", "string"}, {"description", "for the next page; missing on the last"}}}}}};
+            {"properties",
+                {{"resourceVersion", {{"type", "string"}}},
+                    {"continue",
+                        {{"type", "string"}, {"description", "for the next page; missing on the last"}}}}}};
         schemas.add_component(name,
             {{"type", "object"}, {"required", {"apiVersion", "kind", "metadata", "items"}},
                 {"properties",
@@ -329,7 +359,8 @@ void Resource::add(Router& router, const char* method, bool one, Doc doc,
     awaitable<Reply> (Resource::*handler)(Call), Body body, bool list)
 {
     const auto path = "/api/v1/orgs/{org}/" + std::string(kind_.info().plural) + (one ? "/{name}" : "");
-    auto run = [self = shared_from_this(), handler](Call call) { return (self.get()->*handler)(std::move(call)); };
+    auto run = [self = shared_from_this(), handler](
+                   Call call) { return (self.get()->*handler)(std::move(call)); };
     Route route{method, path, std::move(doc), std::move(run), {}, list ? list_schema() : object_schema(), {}};
     if (body == Body::Object) route.request = object_schema();
     if (body == Body::Patch)
@@ -340,65 +371,83 @@ void Resource::add(Router& router, const char* method, bool one, Doc doc,
     router.add(std::move(route));
 }
 
-void Resource::mount(Router& router)
+Param dry_run()
 {
-    const std::string kind(kind_.info().kind);
-    const auto dry_run = Param::flag("dryRun", "check everything and answer what would be stored, but store nothing");
-    const Param if_match{"If-Match", "the ETag that must still be the present one", {{"type", "string"}}};
-    router.describe_tag(kind, options_.description.empty() ? kind + " objects." : options_.description);
+    return Param::flag("dryRun", "check everything and answer what would be stored, but store nothing");
+}
 
+Param header(const char* name, const char* description) { return {name, description, {{"type", "string"}}}; }
+
+Param if_match() { return header("If-Match", "the ETag that must still be the present one"); }
+
+void Resource::mount_list(Router& router, const std::string& kind)
+{
     auto list = doc("list", "List or watch " + kind + " objects", options_.read);
     list.query = {Param::text("labelSelector", "as in Kubernetes: a=b,c!=d,e in (x,y),!f", 1024),
         Param::integer("limit", "objects per page", 1, kMaxPage, 500),
         Param::text("continue", "from metadata.continue of the page before", 4096),
-        Param::flag("watch", "follow changes instead: one JSON document per line, or server-sent events when asked for"),
+        Param::flag("watch",
+            "follow changes instead: a JSON document per line, or server-sent events when asked for"),
         Param::text("resourceVersion", "watch from after this revision", 32),
-        Param::flag("sendInitialEvents", "begin a watch with what there is; default: only without resourceVersion"),
+        Param::flag(
+            "sendInitialEvents", "begin a watch with what there is; default: only without resourceVersion"),
         Param::integer("timeoutSeconds", "end a watch after so long", 1, 86'400)};
-    list.path = {{"org", "the tenant, or `-` for all", {{"type", "string"}, {"pattern", "^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?|-)$"}, {"maxLength", 63}}, true}};
-    list.headers = {{"Last-Event-ID", "resumes a watch by server-sent events", {{"type", "string"}}}};
+    list.path = {{"org", "the tenant, or `-` for all",
+        {{"type", "string"}, {"pattern", "^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?|-)$"}, {"maxLength", 63}},
+        true}};
+    list.headers = {header("Last-Event-ID", "resumes a watch by server-sent events")};
     list.errors = {410};
     list.other_content = {"application/x-ndjson", "text/event-stream"};
     add(router, "GET", false, std::move(list), &Resource::list, Body::None, true);
+}
 
+void Resource::mount_get(Router& router, const std::string& kind)
+{
     auto get = doc("get", "Read one " + kind, options_.read);
     get.conditional = true;
-    get.headers = {{"If-None-Match", "an ETag: 304 when it is the present one", {{"type", "string"}}}};
+    get.headers = {header("If-None-Match", "an ETag: 304 when it is the present one")};
     add(router, "GET", true, std::move(get), &Resource::get, Body::None);
+}
 
+void Resource::mount_writes(Router& router, const std::string& kind)
+{
     auto post = doc("create", "Create a " + kind, options_.write);
     post.success = 201;
     post.errors = {409};
-    post.query = {dry_run};
+    post.query = {dry_run()};
     add(router, "POST", false, std::move(post), &Resource::post, Body::Object);
 
     auto put = doc("replace", "Create or replace a " + kind, options_.write);
     put.more_success = {201};
     put.errors = {409};
-    put.query = {dry_run};
-    put.headers = {if_match, {"If-None-Match", "`*`: create only", {{"type", "string"}}}};
+    put.query = {dry_run()};
+    put.headers = {if_match(), header("If-None-Match", "`*`: create only")};
     add(router, "PUT", true, std::move(put), &Resource::put, Body::Object);
 
     auto patch = doc("patch", "Change parts of a " + kind, options_.write);
     patch.description = "JSON merge patch (RFC 7396) of metadata.labels, metadata.annotations and spec.";
     patch.errors = {409};
     patch.accepts = {"application/merge-patch+json", "application/json"};
-    patch.query = {dry_run};
-    patch.headers = {if_match};
+    patch.query = {dry_run()};
+    patch.headers = {if_match()};
     add(router, "PATCH", true, std::move(patch), &Resource::patch, Body::Patch);
+}
 
+void Resource::mount_delete(Router& router, const std::string& kind)
+{
     auto remove = doc("delete", "Delete a " + kind, options_.write);
     remove.description = "202: it is marked, and gone as soon as what belongs to it has been cleaned up.";
     remove.more_success = {202};
     remove.errors = {409};
-    remove.query = {dry_run};
-    remove.headers = {if_match};
+    remove.query = {dry_run()};
+    remove.headers = {if_match()};
     add(router, "DELETE", true, std::move(remove), &Resource::remove, Body::None);
 }
 
 } // namespace
 
-void mount_resource(Router& router, Store& store, Clock& clock, const ResourceKind& kind, ResourceOptions options)
+void mount_resource(
+    Router& router, Store& store, Clock& clock, const ResourceKind& kind, ResourceOptions options)
 {
     std::make_shared<Resource>(store, clock, kind, std::move(options))->mount(router);
 }

@@ -1,21 +1,25 @@
 #pragma once
 // Every kind as a plain resource (W9): /api/v1/orgs/{org}/{plural}[/{name}].
 //
-//   GET     list (limit, continue, labelSelector) or watch (watch=1, resourceVersion; JSON lines, or server-sent
-//           events when asked for by Accept, resumed by Last-Event-ID); of one object: ETag, If-None-Match → 304
+//   GET     list (limit, continue, labelSelector) or watch (watch=1, resourceVersion; JSON lines, or
+//   server-sent
+//           events when asked for by Accept, resumed by Last-Event-ID); of one object: ETag, If-None-Match →
+//           304
 //   POST    create: 201, 409 when it is there
 //   PUT     create (201) or replace (200) spec, labels, annotations and owner references
-//   PATCH   JSON merge patch (RFC 7396) of metadata.labels, metadata.annotations and spec; anything else is refused
-//   DELETE  200 when it is gone, 202 when its finalizers have to run first
+//   PATCH   JSON merge patch (RFC 7396) of metadata.labels, metadata.annotations and spec; anything else is
+//   refused DELETE  200 when it is gone, 202 when its finalizers have to run first
 //
-// Org "-" means all orgs, for list and watch. `dryRun=1` checks everything and answers what would be stored. If-Match
-// or metadata.resourceVersion that is not the stored one: 409. `status`, uid, generation, finalizers and times in a
-// body are ignored by POST and PUT: they are not the client's. Secrets are left out of answers, except for the roles
-// of ResourceOptions::secrets; a secret left out of a PUT keeps its stored value.
+// Org "-" means all orgs, for list and watch. `dryRun=1` checks everything and answers what would be stored.
+// If-Match or metadata.resourceVersion that is not the stored one: 409. `status`, uid, generation, finalizers
+// and times in a body are ignored by POST and PUT: they are not the client's. Secrets are left out of
+// answers, except for the roles of ResourceOptions::secrets; a secret left out of a PUT keeps its stored
+// value.
 //
-// Watch events are {"type": ADDED | MODIFIED | DELETED | BOOKMARK | ERROR, "object": …}. Without resourceVersion every
-// present object comes first as ADDED, ended by a BOOKMARK with the annotation berth.dev/initial-events-end. A
-// BOOKMARK says up to which revision the watcher has seen everything. ERROR with code EXPIRED: list again.
+// Watch events are {"type": ADDED | MODIFIED | DELETED | BOOKMARK | ERROR, "object": …}. Without
+// resourceVersion every present object comes first as ADDED, ended by a BOOKMARK with the annotation
+// berth.dev/initial-events-end. A BOOKMARK says up to which revision the watcher has seen everything. ERROR
+// with code EXPIRED: list again.
 
 #include "api/http/router.hpp"
 #include "api/types/meta.hpp"
@@ -28,7 +32,7 @@ namespace berth {
 
 struct ResourceOptions {
     Roles read = {Role::admin, Role::user, Role::viewer, Role::node};
-    Roles write = kUsers;
+    Roles write = kUsers;         ///< empty: read only, a reconciler makes these objects
     Roles secrets = {Role::node}; ///< who sees and gets secrets
     Duration bookmark{10'000};    ///< so often in every watch
     bool audit = true;            ///< false for what machines write all the time (reports)
@@ -65,7 +69,8 @@ struct ResourceKind {
 };
 
 /// Registers the five methods of one kind. `kind` and the others outlive the router.
-void mount_resource(Router& router, Store& store, Clock& clock, const ResourceKind& kind, ResourceOptions options);
+void mount_resource(
+    Router& router, Store& store, Clock& clock, const ResourceKind& kind, ResourceOptions options);
 
 /// The parts of a body or patch that do not depend on the kind. Throw Error{Invalid} with pointers.
 namespace resource {
@@ -74,18 +79,19 @@ namespace resource {
 json::value prepare_body(const json::value& body, const Key& key);
 /// Refuses a patch that touches anything but labels, annotations and spec.
 void check_patch(const json::value& patch, const Key& key);
-/// The revision a client insists on, from If-Match or the body; empty = none. Error{Conflict} when it is not `stored`.
+/// The revision a client insists on, from If-Match or the body; empty = none. Error{Conflict} when it is not
+/// `stored`.
 void check_revision(const std::string& wanted, const std::string& stored, const Key& key);
 /// RFC 7396.
 void merge(json::value& target, const json::value& patch);
-/// Adds to a kind's schema what the struct does not have: apiVersion, kind, what is required and what is read-only.
+/// Adds to a kind's schema what the struct does not have: apiVersion, kind, what is required and what is
+/// read-only.
 void complete_schema(SchemaRegistry& schemas, const KindInfo& kind);
 } // namespace resource
 
 namespace detail {
 
-template <class T>
-constexpr bool holds_secret()
+template <class T> constexpr bool holds_secret()
 {
     if constexpr (std::is_same_v<T, Secret>) {
         return true;
@@ -96,7 +102,8 @@ constexpr bool holds_secret()
     } else if constexpr (DescribedStruct<T>) {
         bool found = false;
         boost::mp11::mp_for_each<members<T>>([&](auto member) {
-            found = found || holds_secret<std::remove_cvref_t<decltype(std::declval<T&>().*member.pointer)>>();
+            found =
+                found || holds_secret<std::remove_cvref_t<decltype(std::declval<T&>().*member.pointer)>>();
         });
         return found;
     } else {
@@ -105,8 +112,7 @@ constexpr bool holds_secret()
 }
 
 /// Gives empty secrets of `fresh` the value that `stored` has.
-template <class T>
-void keep_secrets(const T& stored, T& fresh)
+template <class T> void keep_secrets(const T& stored, T& fresh)
 {
     if constexpr (std::is_same_v<T, Secret>) {
         if (fresh.empty()) fresh = stored;
@@ -118,11 +124,13 @@ void keep_secrets(const T& stored, T& fresh)
     }
 }
 
-template <Kind K>
-class TypedResource final : public ResourceKind {
+template <Kind K> class TypedResource final : public ResourceKind {
 public:
     const KindInfo& info() const override { return K::kind(); }
-    bool has_secrets() const override { return holds_secret<typename K::Spec>() || holds_secret<typename K::Status>(); }
+    bool has_secrets() const override
+    {
+        return holds_secret<typename K::Spec>() || holds_secret<typename K::Status>();
+    }
     std::string hide_secrets(std::string_view stored, const Key& key) const override
     {
         const auto object = decode_stored<K>(json::parse(stored), key);
@@ -149,7 +157,8 @@ public:
             return written(fresh, true);
         }
         if (request.create_only)
-            throw Error{Errc::Exists, std::string(info().kind) + " " + to_string(request.key) + " exists already"};
+            throw Error{
+                Errc::Exists, std::string(info().kind) + " " + to_string(request.key) + " exists already"};
         resource::check_revision(wanted, stored->metadata.resourceVersion, request.key);
         if (!fresh.metadata.uid.empty() && fresh.metadata.uid != stored->metadata.uid)
             throw Error{Errc::Conflict, to_string(request.key) + " is another object now: its uid differs"};
@@ -197,7 +206,8 @@ private:
     }
     static Written written(const K& object, bool created)
     {
-        return {json::serialize(encode_object(object, Secrets::Show)), object.metadata.resourceVersion, created, false};
+        return {json::serialize(encode_object(object, Secrets::Show)), object.metadata.resourceVersion,
+            created, false};
     }
 };
 

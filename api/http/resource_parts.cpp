@@ -13,7 +13,8 @@ constexpr auto kLabelPattern = "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$";
 constexpr std::array kNotTheClients{"generation", "creationTimestamp", "deletionTimestamp", "finalizers"};
 
 /// A member of metadata that may be given but must be what the path says.
-void check_same(const json::object& metadata, const char* name, const std::string& expected, Problems& problems)
+void check_same(
+    const json::object& metadata, const char* name, const std::string& expected, Problems& problems)
 {
     const auto* given = metadata.if_contains(name);
     if (!given || (given->is_string() && std::string_view(given->get_string()) == expected)) return;
@@ -64,7 +65,8 @@ void check_patch(const json::value& patch, const Key& key)
             const std::string_view name = item.key();
             if (name == "org" || name == "name" || name == "resourceVersion") continue;
             if (name != "labels" && name != "annotations")
-                problems.push_back({pointer("/metadata", name), "can't be patched: only labels and annotations can"});
+                problems.push_back(
+                    {pointer("/metadata", name), "can't be patched: only labels and annotations can"});
         }
     }
     if (!problems.empty()) throw Error{std::move(problems)};
@@ -86,8 +88,10 @@ void merge(json::value& target, const json::value& patch)
     if (!target.is_object()) target = json::object{};
     auto& into = target.get_object();
     for (const auto& item : patch.get_object()) {
-        if (item.value().is_null()) into.erase(item.key());
-        else merge(into[item.key()], item.value());
+        if (item.value().is_null())
+            into.erase(item.key());
+        else
+            merge(into[item.key()], item.value());
     }
 }
 
@@ -117,7 +121,8 @@ void complete_schema(SchemaRegistry& schemas, const KindInfo& kind)
         fields[field].as_object()["maxProperties"] = 64;
         fields[field].as_object()["propertyNames"] = {{"pattern", "^[A-Za-z0-9._/-]{1,253}$"}};
     }
-    fields["labels"].as_object()["additionalProperties"] = {{"type", "string"}, {"pattern", "^[A-Za-z0-9._-]{0,63}$"}};
+    fields["labels"].as_object()["additionalProperties"] = {
+        {"type", "string"}, {"pattern", "^[A-Za-z0-9._-]{0,63}$"}};
     schemas.add_component("Meta", std::move(meta));
 }
 

@@ -19,7 +19,8 @@ std::shared_ptr<ShownTexts> ShownTexts::make(Store& store, const ResourceKind& k
 std::shared_ptr<const std::string> ShownTexts::of(const EntryPtr& entry, bool secrets)
 {
     if (secrets || !kind_.has_secrets()) return {entry, &entry->text};
-    if (const auto found = shown_.find(entry->key); found != shown_.end() && found->second.revision == entry->revision)
+    if (const auto found = shown_.find(entry->key);
+        found != shown_.end() && found->second.revision == entry->revision)
         return found->second.text;
     auto text = std::make_shared<const std::string>(kind_.hide_secrets(entry->text, entry->key));
     auto& slot = shown_[entry->key];
@@ -43,8 +44,10 @@ std::optional<Op> Selection::judge(const Change& change)
         inside_.erase(entry.key);
         return was_inside && (certain || is_inside) ? std::optional(Op::Deleted) : std::nullopt;
     }
-    if (knows_all_ && !is_inside) inside_.erase(entry.key);
-    else inside_[entry.key] = is_inside;
+    if (knows_all_ && !is_inside)
+        inside_.erase(entry.key);
+    else
+        inside_[entry.key] = is_inside;
     if (is_inside) return was_inside ? Op::Modified : Op::Added;
     // A resumed watcher may or may not have seen it: a DELETED for something unknown does no harm.
     return was_inside ? std::optional(Op::Deleted) : std::nullopt;
@@ -59,9 +62,12 @@ constexpr std::size_t kPiece = 64 * 1024;
 const char* event_name(Op op)
 {
     switch (op) {
-    case Op::Added: return "ADDED";
-    case Op::Modified: return "MODIFIED";
-    case Op::Deleted: return "DELETED";
+    case Op::Added:
+        return "ADDED";
+    case Op::Modified:
+        return "MODIFIED";
+    case Op::Deleted:
+        return "DELETED";
     }
     return "ERROR";
 }
@@ -77,14 +83,16 @@ struct Follower {
     std::optional<Change> pending; ///< taken before the reply began, to know whether the history reaches back
     std::vector<EntryPtr> present; ///< what an initial list shows
 
-    void append(std::string& out, std::string_view type, std::string_view object, std::optional<Revision> id) const;
+    void append(
+        std::string& out, std::string_view type, std::string_view object, std::optional<Revision> id) const;
     void append_bookmark(std::string& out, Revision revision, bool end_of_initial) const;
     void append_error(std::string& out, const Error& error) const;
     std::string next_initial();
     std::string take_ready();
 };
 
-void Follower::append(std::string& out, std::string_view type, std::string_view object, std::optional<Revision> id) const
+void Follower::append(
+    std::string& out, std::string_view type, std::string_view object, std::optional<Revision> id) const
 {
     if (options.sse) {
         if (id) out.append("id: ").append(std::to_string(*id)).append("\n");
@@ -183,7 +191,8 @@ awaitable<> follow(std::shared_ptr<Follower> self, Stream& out)
     try {
         co_await follow_changes(self, out);
     } catch (const Error& error) {
-        // Unavailable is a client that is gone or a store that is closed; for the former nothing more can be said.
+        // Unavailable is a client that is gone or a store that is closed; for the former nothing more can be
+        // said.
         self->append_error(last, error);
     }
     if (!last.empty()) co_await out.write(std::move(last));
@@ -195,7 +204,8 @@ Reply watch_reply(Store& store, Clock& clock, const ResourceKind& kind, std::sha
     Revision after, WatchOptions options)
 {
     if (after > store.revision())
-        throw Error{Errc::Gone, "resourceVersion " + std::to_string(after) + " is not of this store: list again"};
+        throw Error{
+            Errc::Gone, "resourceVersion " + std::to_string(after) + " is not of this store: list again"};
     auto watch = store.watch(std::string(kind.info().plural), after);
     auto pending = watch->try_next();
     std::vector<EntryPtr> present;

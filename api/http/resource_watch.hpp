@@ -8,7 +8,8 @@
 
 namespace berth::resource {
 
-/// The text of entries as clients may see it, made once per revision. I/O thread; shared with the store's callback.
+/// The text of entries as clients may see it, made once per revision. I/O thread; shared with the store's
+/// callback.
 class ShownTexts {
 public:
     static std::shared_ptr<ShownTexts> make(Store& store, const ResourceKind& kind);
@@ -25,15 +26,18 @@ private:
     std::map<Key, Shown> shown_;
 };
 
-/// Which objects a watcher with label rules knows, so that one which leaves the selection is DELETED for it and one
-/// which enters is ADDED. Without labels nothing is kept.
+/// Which objects a watcher with label rules knows, so that one which leaves the selection is DELETED for it
+/// and one which enters is ADDED. Without labels nothing is kept.
 class Selection {
 public:
     Selection(Selector selector, bool knows_all) : selector_(std::move(selector)), knows_all_(knows_all) {}
     const Selector& selector() const noexcept { return selector_; }
     /// The event that a change is for this watcher; nothing when it is none of its business.
     std::optional<Op> judge(const Change& change);
-    void known(const Key& key) { if (!selector_.labels.empty()) inside_[key] = true; }
+    void known(const Key& key)
+    {
+        if (!selector_.labels.empty()) inside_[key] = true;
+    }
 
 private:
     Selector selector_;

@@ -197,8 +197,10 @@ void take_query(const Route& route, std::string_view pair, Call& call, Problems&
         problems.push_back({*name, "is not a known query parameter"});
         return;
     }
-    if (auto problem = problem_of(known->schema, *value)) problems.push_back({*name, std::move(*problem)});
-    else if (!call.query_params.emplace(*name, *value).second) problems.push_back({*name, "is given twice"});
+    if (auto problem = problem_of(known->schema, *value))
+        problems.push_back({*name, std::move(*problem)});
+    else if (!call.query_params.emplace(*name, *value).second)
+        problems.push_back({*name, "is given twice"});
 }
 
 } // namespace
@@ -287,7 +289,8 @@ std::optional<Router::Match> Router::find(std::string_view method, std::string_v
     if (!node) return std::nullopt;
     Match match;
     const auto wanted = method == "HEAD" ? std::string_view("GET") : method;
-    if (const auto found = node->methods.find(wanted); found != node->methods.end()) match.route = found->second;
+    if (const auto found = node->methods.find(wanted); found != node->methods.end())
+        match.route = found->second;
     for (const auto& [name, route] : node->methods) {
         match.allow += (match.allow.empty() ? "" : ", ") + name;
         if (name == "GET") match.allow += ", HEAD";
@@ -305,8 +308,11 @@ void Router::mount_openapi()
 {
     auto serve = [this](Call) -> awaitable<Reply> { return detail::answer(openapi_text(), 200); };
     Doc doc{.summary = "This document", .tag = "Meta", .open = true};
-    add({"GET", "/api/openapi.json", std::move(doc), std::move(serve),
-        {}, [](SchemaRegistry&) { return json::object{{"type", "object"}}; }, {}});
+    add({"GET", "/api/openapi.json", std::move(doc), std::move(serve), {},
+        [](SchemaRegistry&) {
+            return json::object{{"type", "object"}};
+        },
+        {}});
 }
 
 awaitable<Reply> Router::openapi_text()

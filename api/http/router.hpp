@@ -1,8 +1,9 @@
 #pragma once
-// The route table: which handler answers what, who may call it, and how OpenAPI describes it. One table serves for
-// matching, for access and for the document, so they can't disagree.
+// The route table: which handler answers what, who may call it, and how OpenAPI describes it. One table
+// serves for matching, for access and for the document, so they can't disagree.
 //
-//   router.post<StartRequest>("/api/containers/start", Doc{.summary = "Start a workspace", .tag = "Containers",
+//   router.post<StartRequest>("/api/containers/start", Doc{.summary = "Start a workspace", .tag =
+//   "Containers",
 //       .success = 201, .roles = kUsers, .errors = {503}}, &Containers::start, this);
 //   awaitable<Answer<StartAnswer>> Containers::start(Call call, StartRequest request);
 //
@@ -36,9 +37,9 @@ struct ConnectionState {
 /// One request, as a handler sees it.
 struct Call {
     Principal principal;
-    std::string method; ///< "GET"; a HEAD request arrives as GET
-    std::string path;   ///< as sent, without the query
-    std::map<std::string, std::string, std::less<>> path_params; ///< decoded
+    std::string method;                                           ///< "GET"; a HEAD request arrives as GET
+    std::string path;                                             ///< as sent, without the query
+    std::map<std::string, std::string, std::less<>> path_params;  ///< decoded
     std::map<std::string, std::string, std::less<>> query_params; ///< decoded and checked against Doc::query
     http::fields headers;
     std::string body; ///< within the route's max_body; for typed handlers already decoded
@@ -61,7 +62,8 @@ struct Call {
     std::map<std::string, std::string, std::less<>> query_defaults;
 };
 
-/// A documented and checked parameter. Requests with a query parameter that is not described are refused (400).
+/// A documented and checked parameter. Requests with a query parameter that is not described are refused
+/// (400).
 struct Param {
     std::string name;
     std::string description;
@@ -69,8 +71,8 @@ struct Param {
     bool required = false;
 
     static Param text(std::string name, std::string description, std::size_t max_length = 256);
-    static Param integer(std::string name, std::string description, std::int64_t minimum, std::int64_t maximum,
-        std::optional<std::int64_t> fallback = std::nullopt);
+    static Param integer(std::string name, std::string description, std::int64_t minimum,
+        std::int64_t maximum, std::optional<std::int64_t> fallback = std::nullopt);
     static Param choice(std::string name, std::string description, std::vector<std::string> values);
     static Param flag(std::string name, std::string description);
 };
@@ -90,19 +92,20 @@ struct Doc {
     unsigned success = 200;
     std::vector<unsigned> more_success = {}; ///< other 2xx/3xx answers with the same body (or none: 304)
     Roles roles = {};                        ///< who may call
-    /// Nobody is asked for a key (a valid one is recognised all the same). A route with neither roles nor `open`
-    /// is refused at registration: access is denied by default.
+    /// Nobody is asked for a key (a valid one is recognised all the same). A route with neither roles nor
+    /// `open` is refused at registration: access is denied by default.
     bool open = false;
-    std::vector<unsigned> errors = {}; ///< besides those that follow from the route: 400, 401, 403, 404, 413, …
+    std::vector<unsigned> errors =
+        {}; ///< besides those that follow from the route: 400, 401, 403, 404, 413, …
     std::vector<Param> query = {};
-    std::vector<Param> path = {}; ///< descriptions of path parameters; default: a DNS label
+    std::vector<Param> path = {};    ///< descriptions of path parameters; default: a DNS label
     std::vector<Param> headers = {}; ///< documentation only
     std::size_t max_body = 1 << 20;
     /// The handler may wait for long: it is cancelled when the client goes away or the server drains (503).
     bool long_poll = false;
     json::value example_request = nullptr;
     json::value example_response = nullptr;
-    std::string content_type = "application/json"; ///< of the answer, for raw routes
+    std::string content_type = "application/json";           ///< of the answer, for raw routes
     std::vector<std::string> accepts = {"application/json"}; ///< of the body
     std::vector<std::string> other_content = {};             ///< what the answer may be instead, as text
     bool conditional = false; ///< answers carry an ETag and If-None-Match is honoured: 304
@@ -131,11 +134,12 @@ public:
     Router& operator=(const Router&) = delete;
     ~Router();
 
-    /// Any handler; the typed ones below end here. Throws std::logic_error on a duplicate, on a pattern that is not
-    /// well-formed and on a Doc without access.
+    /// Any handler; the typed ones below end here. Throws std::logic_error on a duplicate, on a pattern that
+    /// is not well-formed and on a Doc without access.
     void add(Route route);
 
-    /// `handler(Call) -> awaitable<Out>`. Out: a described struct, std::vector of them, Answer<…>, json::value, Reply, void.
+    /// `handler(Call) -> awaitable<Out>`. Out: a described struct, std::vector of them, Answer<…>,
+    /// json::value, Reply, void.
     template <class Handler, class... Self>
     void get(std::string path, Doc doc, Handler handler, Self*... self)
     {
@@ -169,12 +173,15 @@ public:
         std::vector<std::string> values;
         std::string allow; ///< "GET, HEAD, PUT"
     };
-    /// Nothing when the path is unknown. `path` without query, not decoded. Throws Error{Invalid} for a segment
-    /// whose decoding is not clean UTF-8 text without '/' and control characters.
+    /// Nothing when the path is unknown. `path` without query, not decoded. Throws Error{Invalid} for a
+    /// segment whose decoding is not clean UTF-8 text without '/' and control characters.
     std::optional<Match> find(std::string_view method, std::string_view path) const;
 
     /// What a tag of Doc::tag is about, for the document.
-    void describe_tag(std::string tag, std::string description) { tags_[std::move(tag)] = std::move(description); }
+    void describe_tag(std::string tag, std::string description)
+    {
+        tags_[std::move(tag)] = std::move(description);
+    }
     /// In the order of registration.
     const std::vector<std::unique_ptr<Route>>& routes() const noexcept { return routes_; }
     /// Adds GET /api/openapi.json (open). Made at the first call, so mount everything before serving.
@@ -187,18 +194,12 @@ private:
     struct Node;
 
     awaitable<Reply> openapi_text();
-    template <class Handler>
-    static Handler bind(Handler handler)
-    {
-        return handler;
-    }
-    template <class Method, class Self>
-    static auto bind(Method method, Self* self)
+    template <class Handler> static Handler bind(Handler handler) { return handler; }
+    template <class Method, class Self> static auto bind(Method method, Self* self)
     {
         return [method, self](auto... arguments) { return (self->*method)(std::move(arguments)...); };
     }
-    template <class Handler>
-    void add_plain(const char* method, std::string path, Doc doc, Handler handler);
+    template <class Handler> void add_plain(const char* method, std::string path, Doc doc, Handler handler);
     template <class In, class Handler>
     void add_typed(const char* method, std::string path, Doc doc, Handler handler);
 
@@ -210,23 +211,18 @@ private:
 
 namespace detail {
 
-template <class T>
-struct awaited;
-template <class T>
-struct awaited<awaitable<T>> {
+template <class T> struct awaited;
+template <class T> struct awaited<awaitable<T>> {
     using type = T;
 };
-template <class T>
-struct is_answer : std::false_type {
+template <class T> struct is_answer : std::false_type {
     using value_type = T;
 };
-template <class T>
-struct is_answer<Answer<T>> : std::true_type {
+template <class T> struct is_answer<Answer<T>> : std::true_type {
     using value_type = T;
 };
 
-template <class Out>
-Reply to_reply(Out out, unsigned success)
+template <class Out> Reply to_reply(Out out, unsigned success)
 {
     if constexpr (std::is_same_v<Out, Reply>) {
         return out;
@@ -239,8 +235,7 @@ Reply to_reply(Out out, unsigned success)
     }
 }
 
-template <class Out>
-awaitable<Reply> answer(awaitable<Out> work, unsigned success)
+template <class Out> awaitable<Reply> answer(awaitable<Out> work, unsigned success)
 {
     if constexpr (std::is_void_v<Out>) {
         co_await std::move(work);
@@ -251,8 +246,7 @@ awaitable<Reply> answer(awaitable<Out> work, unsigned success)
 }
 
 /// The schema of what a handler returns; unset for Reply and void.
-template <class Out>
-Route::SchemaOf response_schema()
+template <class Out> Route::SchemaOf response_schema()
 {
     using Value = typename is_answer<Out>::value_type;
     if constexpr (std::is_void_v<Out> || std::is_same_v<Value, Reply>)
@@ -268,7 +262,8 @@ void Router::add_plain(const char* method, std::string path, Doc doc, Handler ha
 {
     using Out = typename detail::awaited<std::invoke_result_t<Handler&, Call>>::type;
     const auto success = doc.success;
-    auto run = [handler, success](Call call) mutable { return detail::answer<Out>(handler(std::move(call)), success); };
+    auto run = [handler, success](
+                   Call call) mutable { return detail::answer<Out>(handler(std::move(call)), success); };
     add({method, std::move(path), std::move(doc), std::move(run), {}, detail::response_schema<Out>(), {}});
 }
 

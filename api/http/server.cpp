@@ -18,13 +18,19 @@ namespace {
 constexpr Duration kDeadlineGrain{500};
 } // namespace
 
-ServerState::ServerState(
-    Executor executor, Clock& the_clock, const Router& table, const Authenticator& keys, ServerOptions settings)
-    : io(std::move(executor)), clock(the_clock), router(table), authenticator(keys), options(std::move(settings)),
-      acceptor(io), tasks(io), housekeeping(io), limiter(options.rate_limit_per_minute),
+ServerState::ServerState(Executor executor, Clock& the_clock, const Router& table, const Authenticator& keys,
+    ServerOptions settings)
+    : io(std::move(executor)),
+      clock(the_clock),
+      router(table),
+      authenticator(keys),
+      options(std::move(settings)),
+      acceptor(io),
+      tasks(io),
+      housekeeping(io),
+      limiter(options.rate_limit_per_minute),
       request_prefix(random_text(6) + "-")
-{
-}
+{}
 
 std::string_view ServerState::date()
 {
@@ -65,10 +71,11 @@ awaitable<> run_session(std::unique_ptr<Session> session)
 
 using boost::asio::ip::tcp;
 
-Server::Server(Executor io, Clock& clock, const Router& router, const Authenticator& authenticator, ServerOptions options)
-    : state_(std::make_shared<detail::ServerState>(std::move(io), clock, router, authenticator, std::move(options)))
-{
-}
+Server::Server(Executor io, Clock& clock, const Router& router, const Authenticator& authenticator,
+    ServerOptions options)
+    : state_(std::make_shared<detail::ServerState>(
+          std::move(io), clock, router, authenticator, std::move(options)))
+{}
 
 Server::~Server() = default;
 
@@ -85,8 +92,8 @@ void Server::listen()
     if (!failure) acceptor.bind(endpoint, failure);
     if (!failure) acceptor.listen(asio::socket_base::max_listen_connections, failure);
     if (failure)
-        throw Error{Errc::Unavailable, "can't listen on " + options.address + " port " + std::to_string(options.port) +
-                                           ": " + failure.message()};
+        throw Error{Errc::Unavailable, "can't listen on " + options.address + " port " +
+                                           std::to_string(options.port) + ": " + failure.message()};
 }
 
 unsigned short Server::port() const { return state_->acceptor.local_endpoint().port(); }
@@ -126,7 +133,8 @@ void Server::take(tcp::socket socket)
     const bool full = state_->sessions.size() >= options.max_connections;
     if (full || (same != state_->per_address.end() && same->second >= options.max_per_address)) {
         if (options.metrics)
-            options.metrics->http_rejected.with({full ? "connections" : "connections_per_address"}).Increment();
+            options.metrics->http_rejected.with({full ? "connections" : "connections_per_address"})
+                .Increment();
         return; // closes it
     }
     socket.set_option(tcp::no_delay(true), failure);

@@ -20,8 +20,11 @@ constexpr auto kInternalError = "internal error";
 // ---------------------------------------------------------------------------------------------- life
 
 Session::Session(std::shared_ptr<ServerState> state, tcp::socket socket, std::string remote)
-    : state_(std::move(state)), socket_(std::move(socket)), connection_(std::make_shared<ConnectionState>()),
-      buffer_(state_->options.header_limit + 2 * kReadSize), drain_(state_->io)
+    : state_(std::move(state)),
+      socket_(std::move(socket)),
+      connection_(std::make_shared<ConnectionState>()),
+      buffer_(state_->options.header_limit + 2 * kReadSize),
+      drain_(state_->io)
 {
     connection_->id = state_->next_connection++;
     connection_->remote = std::move(remote);
@@ -41,7 +44,8 @@ Session::~Session()
 
 awaitable<> Session::run()
 {
-    while (co_await serve_one()) {}
+    while (co_await serve_one()) {
+    }
     boost::system::error_code ignored;
     socket_.shutdown(tcp::socket::shutdown_both, ignored);
     socket_.close(ignored);
@@ -59,8 +63,10 @@ void Session::check_deadline(Tick now)
 void Session::drain()
 {
     boost::system::error_code ignored;
-    if (activity_ == Activity::Idle) socket_.cancel(ignored);
-    else drain_.notify_all();
+    if (activity_ == Activity::Idle)
+        socket_.cancel(ignored);
+    else
+        drain_.notify_all();
 }
 
 void Session::deadline_in(Duration limit) { deadline_ = state_->clock.tick() + limit; }
@@ -77,7 +83,8 @@ awaitable<bool> Session::read_some()
 {
     boost::system::error_code failure;
     const auto space = buffer_.prepare(std::min(kReadSize, buffer_.max_size() - buffer_.size()));
-    const auto size = co_await socket_.async_read_some(space, asio::redirect_error(asio::use_awaitable, failure));
+    const auto size =
+        co_await socket_.async_read_some(space, asio::redirect_error(asio::use_awaitable, failure));
     buffer_.commit(size);
     co_return !failure;
 }
@@ -86,7 +93,8 @@ awaitable<bool> Session::write_all(std::string_view head, std::string_view body)
 {
     // A big answer to a slow but living reader may take as long as the floor rate allows.
     deadline_in(state_->options.write_timeout +
-                std::chrono::seconds((head.size() + body.size()) / std::max<std::size_t>(1, state_->options.body_floor)));
+                std::chrono::seconds(
+                    (head.size() + body.size()) / std::max<std::size_t>(1, state_->options.body_floor)));
     boost::system::error_code failure;
     const std::array<asio::const_buffer, 2> pieces{asio::buffer(head), asio::buffer(body)};
     broken_ = true; // until it is known to be whole: a cancellation throws out of the wait
@@ -176,7 +184,8 @@ awaitable<bool> Session::read_head(Exchange& exchange)
         searched = buffer_.size();
         if (state_->draining && !first_byte) co_return false;
         if (co_await read_some()) continue;
-        if (expired_ && first_byte) throw HttpError{408, "REQUEST_TIMEOUT", "the headers did not arrive in time"};
+        if (expired_ && first_byte)
+            throw HttpError{408, "REQUEST_TIMEOUT", "the headers did not arrive in time"};
         co_return false;
     }
 }
@@ -204,9 +213,10 @@ awaitable<Reply> Session::answer(Exchange& exchange)
         if (exchange.head.has_body()) co_await read_body(exchange, route.doc.max_body, call.body);
         exchange.body_read = true;
         if (state_->options.metrics) state_->options.metrics->http_requests_in_flight->Increment();
-        const std::shared_ptr<void> leave{nullptr, [state = state_](void*) {
-            if (state->options.metrics) state->options.metrics->http_requests_in_flight->Decrement();
-        }};
+        const std::shared_ptr<void> leave{
+            nullptr, [state = state_](void*) {
+                if (state->options.metrics) state->options.metrics->http_requests_in_flight->Decrement();
+            }};
         auto work = route.handler(std::move(call));
         if (route.doc.long_poll) co_return co_await wait_for(std::move(work));
         co_return co_await std::move(work);
@@ -226,7 +236,8 @@ const Route& Session::admit(Exchange& exchange, Call& call)
     auto match = state_->router.find(head.method, head.path());
     if (!match) throw Error{Errc::NotFound, "there is nothing at this path"};
     if (!match->route)
-        throw HttpError{405, "METHOD_NOT_ALLOWED", "this path knows " + match->allow, {{"Allow", match->allow}}};
+        throw HttpError{
+            405, "METHOD_NOT_ALLOWED", "this path knows " + match->allow, {{"Allow", match->allow}}};
     const auto& route = *match->route;
     exchange.route = &route;
     check_access(route, exchange, call);
@@ -266,8 +277,10 @@ void Session::check_body(const Route& route, const wire::Head& head)
     };
     if (std::none_of(route.doc.accepts.begin(), route.doc.accepts.end(), same)) {
         std::string expected;
-        for (const auto& accepted : route.doc.accepts) expected += (expected.empty() ? "" : " or ") + accepted;
-        throw HttpError{415, "UNSUPPORTED_MEDIA_TYPE", "expected Content-Type " + expected, {{"Accept", expected}}};
+        for (const auto& accepted : route.doc.accepts)
+            expected += (expected.empty() ? "" : " or ") + accepted;
+        throw HttpError{
+            415, "UNSUPPORTED_MEDIA_TYPE", "expected Content-Type " + expected, {{"Accept", expected}}};
     }
     if (!head.header("Content-Encoding").empty())
         throw HttpError{415, "UNSUPPORTED_MEDIA_TYPE", "compressed bodies are not understood"};
@@ -279,7 +292,8 @@ awaitable<> Session::read_body(Exchange& exchange, std::size_t limit, std::strin
     const auto& options = state_->options;
     if (exchange.head.expects_continue && buffer_.size() == 0) {
         constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
-        if (!co_await write_all(kContinue, {})) throw boost::system::system_error{asio::error::connection_reset};
+        if (!co_await write_all(kContinue, {}))
+            throw boost::system::system_error{asio::error::connection_reset};
     }
     wire::ChunkDecoder chunks{limit};
     const auto length = exchange.head.length.value_or(0);
@@ -297,7 +311,8 @@ awaitable<> Session::read_body(Exchange& exchange, std::size_t limit, std::strin
         buffer_.consume(used);
         received += used;
         if (exchange.head.chunked ? chunks.done() : body.size() == length) break;
-        deadline_ = begun + options.body_grace + Duration(received * 1000 / std::max<std::size_t>(1, options.body_floor));
+        deadline_ = begun + options.body_grace +
+                    Duration(received * 1000 / std::max<std::size_t>(1, options.body_floor));
         if (co_await read_some()) continue;
         if (!expired_) throw boost::system::system_error{asio::error::connection_reset};
         expired_ = false;
@@ -331,7 +346,8 @@ awaitable<Reply> Session::wait_for(awaitable<Reply> work)
 {
     activity_ = Activity::Waiting;
     auto [order, failure, reply, gone_failure, drain_failure] =
-        co_await asio::experimental::make_parallel_group(asio::co_spawn(state_->io, std::move(work), asio::deferred),
+        co_await asio::experimental::make_parallel_group(
+            asio::co_spawn(state_->io, std::move(work), asio::deferred),
             asio::co_spawn(state_->io, client_gone(), asio::deferred),
             asio::co_spawn(state_->io, drain_called(), asio::deferred))
             .async_wait(asio::experimental::wait_for_one(), asio::use_awaitable);
@@ -357,7 +373,8 @@ Reply Session::reply_of(const std::exception_ptr& failure, const Exchange& excha
         return error_reply(error, now, exchange.head.path());
     } catch (const boost::system::system_error& error) {
         // The connection is broken or we are being cancelled: there is nobody to answer.
-        if (error.code() == asio::error::connection_reset || error.code() == asio::error::operation_aborted) throw;
+        if (error.code() == asio::error::connection_reset || error.code() == asio::error::operation_aborted)
+            throw;
         log_it(error.what(), exchange.request_id);
     } catch (const std::exception& error) {
         log_it(error.what(), exchange.request_id);
@@ -368,9 +385,10 @@ Reply Session::reply_of(const std::exception_ptr& failure, const Exchange& excha
 std::string Session::request_id(const wire::Head& head)
 {
     const auto given = head.header("X-Request-Id");
-    const bool usable = !given.empty() && given.size() <= 64 && std::all_of(given.begin(), given.end(), [](unsigned char c) {
-        return std::isalnum(c) || c == '-' || c == '_' || c == '.';
-    });
+    const bool usable =
+        !given.empty() && given.size() <= 64 && std::all_of(given.begin(), given.end(), [](unsigned char c) {
+            return std::isalnum(c) || c == '-' || c == '_' || c == '.';
+        });
     if (usable) return std::string(given);
     return state_->request_prefix + std::to_string(state_->next_request++);
 }
@@ -378,13 +396,14 @@ std::string Session::request_id(const wire::Head& head)
 void Session::record(const Exchange& exchange, unsigned status, std::size_t bytes)
 {
     const auto took = state_->clock.tick() - exchange.started;
-    const std::string_view pattern = exchange.route ? std::string_view(exchange.route->pattern) : std::string_view{};
+    const std::string_view pattern =
+        exchange.route ? std::string_view(exchange.route->pattern) : std::string_view{};
     // A method that no route has is a word of the client's: not for a label.
     const std::string_view method = exchange.route ? std::string_view(exchange.head.method) : "other";
     if (log::enabled(log::Level::Debug))
-        log::debug("request", {{"method", exchange.head.method}, {"path", exchange.head.path()}, {"status", status},
-                                  {"took_ms", took.count()}, {"bytes", bytes}, {"remote", connection_->remote},
-                                  {"request", exchange.request_id}});
+        log::debug("request", {{"method", exchange.head.method}, {"path", exchange.head.path()},
+                                  {"status", status}, {"took_ms", took.count()}, {"bytes", bytes},
+                                  {"remote", connection_->remote}, {"request", exchange.request_id}});
     const auto& options = state_->options;
     if (options.metrics) {
         const auto code = std::to_string(status);

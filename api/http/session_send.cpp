@@ -33,7 +33,11 @@ std::string hex(std::size_t value)
 /// The open end of a chunked reply (or, in HTTP/1.0, of one that ends with the connection).
 class ChunkedStream final : public Stream {
 public:
-    ChunkedStream(Session& session, bool chunked) : session_(session), chunked_(chunked), idle_(session.state_->io) {}
+    ChunkedStream(Session& session, bool chunked)
+        : session_(session),
+          chunked_(chunked),
+          idle_(session.state_->io)
+    {}
 
     awaitable<> write(std::string piece) override
     {
@@ -41,9 +45,9 @@ public:
         while (busy_) co_await idle_.wait();
         busy_ = true;
         const std::shared_ptr<void> leave{nullptr, [this](void*) {
-            busy_ = false;
-            idle_.notify_all();
-        }};
+                                              busy_ = false;
+                                              idle_.notify_all();
+                                          }};
         sent_ += piece.size();
         std::string head;
         if (chunked_) {
@@ -75,12 +79,13 @@ awaitable<bool> Session::send(Exchange& exchange, Reply reply)
         co_return co_await send_stream(exchange, std::move(reply), std::move(headers));
     const auto head = wire::format_head(reply.status, exchange.head.http11, headers);
     activity_ = Activity::Writing;
-    const bool whole = co_await write_all(head, exchange.head.method == "HEAD" ? std::string_view{} : reply.body);
+    const bool whole =
+        co_await write_all(head, exchange.head.method == "HEAD" ? std::string_view{} : reply.body);
     record(exchange, reply.status, reply.body.size());
     activity_ = Activity::Idle;
     deadline_in(state_->options.idle_timeout);
     if (whole && !body_skipped) co_await linger();
-    co_return whole && keep_alive;
+    co_return whole&& keep_alive;
 }
 
 awaitable<HeaderList> Session::finish_headers(Exchange& exchange, Reply& reply, bool keep_alive)
@@ -96,21 +101,25 @@ awaitable<HeaderList> Session::finish_headers(Exchange& exchange, Reply& reply, 
     if (reply.stream) {
         // A proxy in front must not collect what is meant to arrive at once.
         headers.emplace_back("X-Accel-Buffering", "no");
-        if (exchange.head.http11) headers.emplace_back("Transfer-Encoding", "chunked");
-        else keep_alive = exchange.head.keep_alive = false;
+        if (exchange.head.http11)
+            headers.emplace_back("Transfer-Encoding", "chunked");
+        else
+            keep_alive = exchange.head.keep_alive = false;
     } else if (reply.status != 204 && reply.status != 304) {
         headers.emplace_back("Content-Length", std::to_string(reply.body.size()));
     }
-    if (!keep_alive) headers.emplace_back("Connection", "close");
-    else if (!exchange.head.http11) headers.emplace_back("Connection", "keep-alive");
+    if (!keep_alive)
+        headers.emplace_back("Connection", "close");
+    else if (!exchange.head.http11)
+        headers.emplace_back("Connection", "keep-alive");
     co_return headers;
 }
 
 awaitable<> Session::compress(const wire::Head& head, Reply& reply)
 {
     const auto& options = state_->options;
-    if (reply.stream || reply.body.size() < options.compress_from || !wire::is_compressible(reply.content_type) ||
-        has_header(reply.headers, "Content-Encoding"))
+    if (reply.stream || reply.body.size() < options.compress_from ||
+        !wire::is_compressible(reply.content_type) || has_header(reply.headers, "Content-Encoding"))
         co_return;
     reply.headers.emplace_back("Vary", "Accept-Encoding");
     if (!wire::accepts_gzip(head.header("Accept-Encoding"))) co_return;
@@ -143,15 +152,17 @@ awaitable<bool> Session::send_stream(Exchange& exchange, Reply reply, HeaderList
     record(exchange, reply.status, stream.sent());
     bool whole = !broken_ && order[0] != 1;
     if (order[0] == 0 && failure) {
-        // The status is out already; cutting the stream short is the only way left to say that it is not complete.
+        // The status is out already; cutting the stream short is the only way left to say that it is not
+        // complete.
         if (!broken_)
-            log::warning("stream ended early", {{"path", exchange.head.path()}, {"error", berth::describe(failure)}});
+            log::warning(
+                "stream ended early", {{"path", exchange.head.path()}, {"error", berth::describe(failure)}});
         whole = false;
     }
     if (whole && chunked) whole = co_await write_all("0\r\n\r\n", {});
     activity_ = Activity::Idle;
     deadline_in(state_->options.idle_timeout);
-    co_return whole && exchange.head.keep_alive && !state_->draining;
+    co_return whole&& exchange.head.keep_alive && !state_->draining;
 }
 
 } // namespace berth::detail

@@ -16,14 +16,16 @@ namespace {
 constexpr std::size_t kMaxChunkLine = 1024;
 constexpr std::size_t kMaxTrailer = 8 * 1024;
 
-[[noreturn]] void malformed(const std::string& what) { throw Error{Errc::Invalid, "malformed request: " + what}; }
+[[noreturn]] void malformed(const std::string& what)
+{
+    throw Error{Errc::Invalid, "malformed request: " + what};
+}
 
 bool equals_ignoring_case(std::string_view left, std::string_view right)
 {
     return left.size() == right.size() &&
-           std::equal(left.begin(), left.end(), right.begin(), [](unsigned char a, unsigned char b) {
-               return std::tolower(a) == std::tolower(b);
-           });
+           std::equal(left.begin(), left.end(), right.begin(),
+               [](unsigned char a, unsigned char b) { return std::tolower(a) == std::tolower(b); });
 }
 
 /// What Beast would forgive and another parser would read differently.
@@ -50,7 +52,8 @@ std::string origin_form(std::string_view target)
     }
     if (!target.starts_with('/')) malformed("the request target does not start with '/'");
     for (const unsigned char c : target)
-        if (c <= ' ' || c > '~' || c == '#') malformed("a character in the request target that must be encoded");
+        if (c <= ' ' || c > '~' || c == '#')
+            malformed("a character in the request target that must be encoded");
     return std::string(target);
 }
 
@@ -71,7 +74,8 @@ void check_framing(Head& head)
         const auto text = head.header("Content-Length");
         std::uint64_t value = 0;
         const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
-        if (failure != std::errc{} || end != text.data() + text.size()) malformed("Content-Length is not a number");
+        if (failure != std::errc{} || end != text.data() + text.size())
+            malformed("Content-Length is not a number");
         head.length = value;
     }
     const auto hosts = head.fields.count(http::field::host);
@@ -145,7 +149,8 @@ void ChunkDecoder::take_line(std::string& out)
     } else if (state_ == State::Size) {
         const auto digits = std::string_view(line_).substr(0, line_.find_first_of("; \t"));
         const auto [end, failure] = std::from_chars(digits.data(), digits.data() + digits.size(), left_, 16);
-        if (digits.empty() || digits.size() > 15 || failure != std::errc{} || end != digits.data() + digits.size())
+        if (digits.empty() || digits.size() > 15 || failure != std::errc{} ||
+            end != digits.data() + digits.size())
             malformed("a chunk size that is not a hexadecimal number");
         if (left_ > limit_ - out.size()) too_large(limit_);
         state_ = left_ == 0 ? State::Trailer : State::Data;
@@ -163,8 +168,8 @@ std::size_t ChunkDecoder::feed(std::string_view data, std::string& out)
     std::size_t used = 0;
     while (used < data.size() && state_ != State::Done) {
         if (state_ == State::Data) {
-            const auto piece = data.substr(used, static_cast<std::size_t>(
-                                                     std::min<std::uint64_t>(left_, data.size() - used)));
+            const auto piece = data.substr(
+                used, static_cast<std::size_t>(std::min<std::uint64_t>(left_, data.size() - used)));
             out.append(piece);
             used += piece.size();
             left_ -= piece.size();
@@ -197,7 +202,8 @@ std::string format_head(unsigned status, bool http11, const HeaderList& headers)
     std::string text = http11 ? "HTTP/1.1 " : "HTTP/1.0 ";
     text.append(std::to_string(status)).append(" ").append(reason(status)).append("\r\n");
     const auto clean = [](std::string_view value) {
-        return std::none_of(value.begin(), value.end(), [](unsigned char c) { return (c < ' ' && c != '\t') || c == 0x7F; });
+        return std::none_of(
+            value.begin(), value.end(), [](unsigned char c) { return (c < ' ' && c != '\t') || c == 0x7F; });
     };
     for (const auto& [name, value] : headers)
         if (clean(name) && clean(value)) text.append(name).append(": ").append(value).append("\r\n");
@@ -215,8 +221,9 @@ std::string http_date(Time time)
         "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
     char text[64];
     // Not strftime: its names follow the locale.
-    const int length = std::snprintf(text, sizeof text, "%s, %02d %s %04d %02d:%02d:%02d GMT", kDays[parts.tm_wday],
-        parts.tm_mday, kMonths[parts.tm_mon], parts.tm_year + 1900, parts.tm_hour, parts.tm_min, parts.tm_sec);
+    const int length = std::snprintf(text, sizeof text, "%s, %02d %s %04d %02d:%02d:%02d GMT",
+        kDays[parts.tm_wday], parts.tm_mday, kMonths[parts.tm_mon], parts.tm_year + 1900, parts.tm_hour,
+        parts.tm_min, parts.tm_sec);
     return {text, static_cast<std::size_t>(length)};
 }
 
@@ -224,11 +231,13 @@ bool accepts_gzip(std::string_view accept_encoding)
 {
     bool accepted = false;
     for (const auto& item : http::ext_list{{accept_encoding.data(), accept_encoding.size()}}) {
-        if (!equals_ignoring_case({item.first.data(), item.first.size()}, "gzip") && item.first != "*") continue;
+        if (!equals_ignoring_case({item.first.data(), item.first.size()}, "gzip") && item.first != "*")
+            continue;
         const auto named = item.first != "*";
         bool refused = false;
         for (const auto& [name, value] : item.second)
-            if (name == "q" && value.find_first_not_of("0.") == boost::beast::string_view::npos) refused = true;
+            if (name == "q" && value.find_first_not_of("0.") == boost::beast::string_view::npos)
+                refused = true;
         if (named) return !refused;
         accepted = !refused;
     }

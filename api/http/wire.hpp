@@ -31,18 +31,19 @@ struct Head {
     std::string_view header(std::string_view name) const;
 };
 
-/// Where the head ends (after its empty line), npos when it is not complete. `from` may skip what was searched before.
+/// Where the head ends (after its empty line), npos when it is not complete. `from` may skip what was
+/// searched before.
 std::size_t find_head_end(std::string_view data, std::size_t from);
-/// `block` ends with the empty line. Throws Error{Invalid} and HttpError (417, 501, 505) for what is malformed or what
-/// another server in front could read differently.
+/// `block` ends with the empty line. Throws Error{Invalid} and HttpError (417, 501, 505) for what is
+/// malformed or what another server in front could read differently.
 Head parse_head(std::string_view block);
 
 /// Takes a chunked body apart. Extensions and trailers are dropped.
 class ChunkDecoder {
 public:
     explicit ChunkDecoder(std::size_t limit) : limit_(limit) {}
-    /// Appends what `data` holds of the body to `out` and returns how much of `data` was used. Throws Error{Invalid}
-    /// and HttpError 413.
+    /// Appends what `data` holds of the body to `out` and returns how much of `data` was used. Throws
+    /// Error{Invalid} and HttpError 413.
     std::size_t feed(std::string_view data, std::string& out);
     bool done() const noexcept { return state_ == State::Done; }
 

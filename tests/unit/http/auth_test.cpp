@@ -41,7 +41,8 @@ TEST(ApiKeys, RefusesBadOnesWithoutSayingThem)
 TEST(ApiKeys, LoadsFromAllThreePlaces)
 {
     const auto path = (std::filesystem::temp_directory_path() / ("berth-keys-" + random_text(8))).string();
-    std::ofstream(path) << "node:node:" << std::string(32, 'n') << "\n\nproxy:proxy:" << std::string(32, 'p') << "\n";
+    std::ofstream(path) << "node:node:" << std::string(32, 'n') << "\n\nproxy:proxy:" << std::string(32, 'p')
+                        << "\n";
     const auto keys = load_api_keys({kLong, "bob:user:" + kOther, path});
     std::filesystem::remove(path);
     ASSERT_EQ(keys.size(), 4u);
@@ -68,7 +69,8 @@ TEST_F(AuthTest, KnowsConfiguredKeysByBearerOnly)
     ASSERT_TRUE(auth->authenticate("Bearer " + key));
     EXPECT_EQ(auth->authenticate("bearer  " + key)->name, "name-viewer");
     EXPECT_EQ(auth->authenticate("Bearer " + key)->role, Role::viewer);
-    for (const std::string& text : std::vector<std::string>{"", key, "Basic " + key, "Bearer", "Bearer ", "Bearer " + key + "x"})
+    for (const std::string& text :
+        std::vector<std::string>{"", key, "Basic " + key, "Bearer", "Bearer ", "Bearer " + key + "x"})
         EXPECT_FALSE(auth->authenticate(text)) << text;
 }
 

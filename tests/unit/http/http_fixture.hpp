@@ -1,6 +1,6 @@
 #pragma once
-// A server on a real loopback port with a store in a temporary folder, a clock that stands still, and clients that
-// write and read raw bytes. Everything runs on one io_context that the test polls.
+// A server on a real loopback port with a store in a temporary folder, a clock that stands still, and clients
+// that write and read raw bytes. Everything runs on one io_context that the test polls.
 
 #include "api/http/resource.hpp"
 #include "api/http/server.hpp"
@@ -63,7 +63,9 @@ inline bool eventually(asio::io_context& io, const std::function<bool()>& condit
 /// One connection. Reads all the time (unless told not to) into `received`.
 class Client {
 public:
-    Client(asio::io_context& io, unsigned short port, bool reading = true, int receive_buffer = 0) : io_(io), socket_(io)
+    Client(asio::io_context& io, unsigned short port, bool reading = true, int receive_buffer = 0)
+        : io_(io),
+          socket_(io)
     {
         socket_.open(tcp::v4());
         if (receive_buffer > 0) socket_.set_option(asio::socket_base::receive_buffer_size(receive_buffer));
@@ -89,13 +91,20 @@ public:
         boost::system::error_code ignored;
         socket_.close(ignored);
     }
-    bool wait_for(std::string_view text) { return eventually(io_, [&] { return received.find(text) != std::string::npos; }); }
-    bool wait_closed() { return eventually(io_, [&] { return closed; }); }
+    bool wait_for(std::string_view text)
+    {
+        return eventually(io_, [&] { return received.find(text) != std::string::npos; });
+    }
+    bool wait_closed()
+    {
+        return eventually(io_, [&] { return closed; });
+    }
     /// The next complete response. `head`: of a HEAD request, so without body.
     Response read(bool head = false)
     {
         Response response;
-        if (!eventually(io_, [&] { return take(response, head); })) ADD_FAILURE() << "no complete response: " << received;
+        if (!eventually(io_, [&] { return take(response, head); }))
+            ADD_FAILURE() << "no complete response: " << received;
         return response;
     }
     Response ask(const std::string& method, const std::string& target, const std::string& key = "",
@@ -117,12 +126,15 @@ public:
 private:
     void read_more()
     {
-        socket_.async_read_some(asio::buffer(piece_), [this](boost::system::error_code failure, std::size_t size) {
-            received.append(piece_.data(), size);
-            if (failure == asio::error::operation_aborted) return;
-            if (failure) closed = true;
-            else read_more();
-        });
+        socket_.async_read_some(
+            asio::buffer(piece_), [this](boost::system::error_code failure, std::size_t size) {
+                received.append(piece_.data(), size);
+                if (failure == asio::error::operation_aborted) return;
+                if (failure)
+                    closed = true;
+                else
+                    read_more();
+            });
     }
     bool take(Response& response, bool head)
     {
@@ -151,7 +163,10 @@ private:
     std::array<char, 65536> piece_{};
 };
 
-inline std::string key_of_role(const std::string& role) { return "key-of-" + role + "-0123456789012345678901234567"; }
+inline std::string key_of_role(const std::string& role)
+{
+    return "key-of-" + role + "-0123456789012345678901234567";
+}
 
 class HttpTest : public ::testing::Test {
 protected:
@@ -209,13 +224,13 @@ protected:
         Client client{io, server->port()};
         return client.ask(method, target, role.empty() ? "" : key_of_role(role), body, more);
     }
-    template <class T>
-    T run(awaitable<T> work)
+    template <class T> T run(awaitable<T> work)
     {
         std::exception_ptr failure;
         bool done = false;
         if constexpr (std::is_void_v<T>) {
-            asio::co_spawn(io, std::move(work), [&](std::exception_ptr thrown) { failure = thrown, done = true; });
+            asio::co_spawn(
+                io, std::move(work), [&](std::exception_ptr thrown) { failure = thrown, done = true; });
             EXPECT_TRUE(eventually(io, [&] { return done; }));
             if (failure) std::rethrow_exception(failure);
         } else {

@@ -66,9 +66,11 @@ TEST_F(OpenApiTest, PointsOnlyAtWhatItHas)
     const auto document = router.openapi();
     const auto text = json::serialize(document);
     std::size_t count = 0;
-    for (auto at = text.find("\"$ref\":\"#"); at != std::string::npos; at = text.find("\"$ref\":\"#", at + 1)) {
+    for (auto at = text.find("\"$ref\":\"#"); at != std::string::npos;
+         at = text.find("\"$ref\":\"#", at + 1)) {
         auto pointer = text.substr(at + 9, text.find('"', at + 9) - at - 9);
-        for (auto slash = pointer.find("\\/"); slash != std::string::npos; slash = pointer.find("\\/")) pointer.erase(slash, 1);
+        for (auto slash = pointer.find("\\/"); slash != std::string::npos; slash = pointer.find("\\/"))
+            pointer.erase(slash, 1);
         boost::system::error_code failure;
         EXPECT_NE(json::value(document).find_pointer(pointer, failure), nullptr) << pointer;
         ++count;
@@ -82,11 +84,14 @@ TEST_F(OpenApiTest, PointsOnlyAtWhatItHas)
 TEST_F(OpenApiTest, SaysWhichAnswersARouteHas)
 {
     const auto document = router.openapi();
-    const auto& put = document.at("paths").at("/api/v1/orgs/{org}/workspaces/{name}").at("put").at("responses").as_object();
+    const auto& put =
+        document.at("paths").at("/api/v1/orgs/{org}/workspaces/{name}").at("put").at("responses").as_object();
     for (const char* status : {"200", "201", "400", "401", "403", "404", "409", "413", "415", "429", "500"})
         EXPECT_TRUE(put.contains(status)) << status;
-    const auto& get = document.at("paths").at("/api/v1/orgs/{org}/workspaces").at("get").at("responses").as_object();
-    for (const char* status : {"200", "400", "401", "403", "410"}) EXPECT_TRUE(get.contains(status)) << status;
+    const auto& get =
+        document.at("paths").at("/api/v1/orgs/{org}/workspaces").at("get").at("responses").as_object();
+    for (const char* status : {"200", "400", "401", "403", "410"})
+        EXPECT_TRUE(get.contains(status)) << status;
 }
 
 /// Every route with every role: who is not named is refused, and nobody gets in without a key.
@@ -99,9 +104,11 @@ TEST_F(OpenApiTest, AccessIsWhatTheTableSays)
         EXPECT_EQ(ask(route->method, path).status, 401u) << route->method << " " << path;
         for (const auto role : roles) {
             const auto name = std::string(encode(role).as_string());
-            const bool named = std::find(route->doc.roles.begin(), route->doc.roles.end(), role) != route->doc.roles.end();
+            const bool named =
+                std::find(route->doc.roles.begin(), route->doc.roles.end(), role) != route->doc.roles.end();
             const auto status = ask(route->method, path, name).status;
-            EXPECT_EQ(status == 403, !named) << route->method << " " << path << " as " << name << ": " << status;
+            EXPECT_EQ(status == 403, !named)
+                << route->method << " " << path << " as " << name << ": " << status;
             EXPECT_NE(status, 401u);
             EXPECT_LT(status, 500u);
         }

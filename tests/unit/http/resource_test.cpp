@@ -9,9 +9,11 @@ namespace {
 const std::string kTemplates = "/api/v1/orgs/default/workspacetemplates";
 const std::string kWorkspaces = "/api/v1/orgs/default/workspaces";
 
-std::string template_body(const std::string& name, const std::string& image = "i:1", const std::string& labels = "{}")
+std::string template_body(
+    const std::string& name, const std::string& image = "i:1", const std::string& labels = "{}")
 {
-    return R"({"metadata":{"name":")" + name + R"(","labels":)" + labels + R"(},"spec":{"image":")" + image + R"("}})";
+    return R"({"metadata":{"name":")" + name + R"(","labels":)" + labels + R"(},"spec":{"image":")" + image +
+           R"("}})";
 }
 
 struct IdempotentHandler {
@@ -108,31 +110,47 @@ TEST_F(ResourceTest, AnswersNotModified)
 {
     const auto tag = create("small").header("ETag");
     auto client = connect();
-    const auto same = client.ask("GET", kTemplates + "/small", key_of_role("user"), "", "If-None-Match: " + tag + "\r\n");
+    const auto same =
+        client.ask("GET", kTemplates + "/small", key_of_role("user"), "", "If-None-Match: " + tag + "\r\n");
     EXPECT_EQ(same.status, 304u);
     EXPECT_EQ(same.header("ETag"), tag);
     ask("PUT", kTemplates + "/small", "user", template_body("small", "i:2"));
-    EXPECT_EQ(client.ask("GET", kTemplates + "/small", key_of_role("user"), "", "If-None-Match: " + tag + "\r\n").status, 200u);
+    EXPECT_EQ(
+        client.ask("GET", kTemplates + "/small", key_of_role("user"), "", "If-None-Match: " + tag + "\r\n")
+            .status,
+        200u);
 }
 
 TEST_F(ResourceTest, HoldsOnToTheRevision)
 {
     const auto tag = create("small").header("ETag");
     const auto path = kTemplates + "/small";
-    EXPECT_EQ(ask("PUT", path, "user", template_body("small", "i:2"), "If-Match: " + tag + "\r\n").status, 200u);
+    EXPECT_EQ(
+        ask("PUT", path, "user", template_body("small", "i:2"), "If-Match: " + tag + "\r\n").status, 200u);
     for (const auto& header : {"If-Match: " + tag + "\r\n", "If-Match: W/" + tag + "\r\n"}) {
         EXPECT_EQ(ask("PUT", path, "user", template_body("small", "i:3"), header).status, 409u);
         EXPECT_EQ(ask("PATCH", path, "user", R"({"spec":{"image":"i:3"}})", header).status, 409u);
         EXPECT_EQ(ask("DELETE", path, "user", "", header).status, 409u);
     }
     const auto stale = tag.substr(1, tag.size() - 2);
-    EXPECT_EQ(ask("PUT", path, "user",
-                  R"({"metadata":{"name":"small","resourceVersion":")" + stale + R"("},"spec":{"image":"i:3"}})").status, 409u);
-    EXPECT_EQ(ask("PATCH", path, "user", R"({"metadata":{"resourceVersion":")" + stale + R"("},"spec":{"image":"i:3"}})").status, 409u);
-    EXPECT_EQ(ask("PUT", path, "user", R"({"metadata":{"name":"small","uid":"other"},"spec":{"image":"i:3"}})").status, 409u);
+    EXPECT_EQ(
+        ask("PUT", path, "user",
+            R"({"metadata":{"name":"small","resourceVersion":")" + stale + R"("},"spec":{"image":"i:3"}})")
+            .status,
+        409u);
+    EXPECT_EQ(ask("PATCH", path, "user",
+                  R"({"metadata":{"resourceVersion":")" + stale + R"("},"spec":{"image":"i:3"}})")
+                  .status,
+        409u);
+    EXPECT_EQ(
+        ask("PUT", path, "user", R"({"metadata":{"name":"small","uid":"other"},"spec":{"image":"i:3"}})")
+            .status,
+        409u);
     EXPECT_EQ(ask("PUT", path, "user", template_body("small"), "If-None-Match: *\r\n").status, 409u);
-    EXPECT_EQ(ask("PUT", kTemplates + "/none", "user", template_body("none"), "If-Match: \"1\"\r\n").status, 409u);
-    EXPECT_EQ(ask("PUT", kTemplates + "/none", "user", template_body("none"), "If-Match: *\r\n").status, 409u);
+    EXPECT_EQ(
+        ask("PUT", kTemplates + "/none", "user", template_body("none"), "If-Match: \"1\"\r\n").status, 409u);
+    EXPECT_EQ(
+        ask("PUT", kTemplates + "/none", "user", template_body("none"), "If-Match: *\r\n").status, 409u);
     EXPECT_EQ(ask("PUT", path, "user", template_body("small"), "If-Match: 12\r\n").status, 400u);
     EXPECT_EQ(text_of(ask("GET", path, "user").json(), {"spec", "image"}), "i:2");
 }
@@ -151,7 +169,8 @@ TEST_F(ResourceTest, RefusesBadObjectsWithPointers)
         {R"({"metadata":{"name":"a","labels":{"a b":"c"}},"spec":{"image":"i"}})", "/metadata/labels/a b"},
         {R"({"kind":"Node","metadata":{"name":"a"},"spec":{"image":"i"}})", "/kind"},
         {R"({"apiVersion":"v9","metadata":{"name":"a"},"spec":{"image":"i"}})", "/apiVersion"},
-        {R"({"metadata":{"name":"a"},"spec":{"image":"i","limits":{"cpuLimit":0}}})", "/spec/limits/cpuLimit"},
+        {R"({"metadata":{"name":"a"},"spec":{"image":"i","limits":{"cpuLimit":0}}})",
+            "/spec/limits/cpuLimit"},
         {R"([])", ""},
     };
     for (const auto& [body, field] : table) {
@@ -191,9 +210,11 @@ TEST_F(ResourceTest, PatchesByMerging)
     EXPECT_EQ(reply.json().at("metadata").at("labels"), (json::value{{"keep", "1"}, {"new", "3"}}));
     EXPECT_EQ(text_of(reply.json(), {"spec", "image"}), "i:1");
     EXPECT_EQ(text_of(reply.json(), {"spec", "env", "A"}), "b");
-    const std::vector<std::pair<std::string, std::string>> refused{{R"({"status":{"observedGeneration":1}})", "/status"},
-        {R"({"metadata":{"finalizers":[]}})", "/metadata/finalizers"}, {R"({"metadata":{"name":"b"}})", "/metadata/name"},
-        {R"({"spec":null})", "/spec"}, {R"({"spec":{"image":null}})", "/spec/image"}, {R"({"other":1})", "/other"},
+    const std::vector<std::pair<std::string, std::string>> refused{
+        {R"({"status":{"observedGeneration":1}})", "/status"},
+        {R"({"metadata":{"finalizers":[]}})", "/metadata/finalizers"},
+        {R"({"metadata":{"name":"b"}})", "/metadata/name"}, {R"({"spec":null})", "/spec"},
+        {R"({"spec":{"image":null}})", "/spec/image"}, {R"({"other":1})", "/other"},
         {R"({"spec":{"colour":1}})", "/spec/colour"}, {"[]", ""}};
     for (const auto& [body, field] : refused) {
         const auto bad = ask("PATCH", path, "user", body);
@@ -211,10 +232,12 @@ TEST_F(ResourceTest, TriesWithoutStoring)
     EXPECT_EQ(made.status, 201u);
     EXPECT_EQ(text_of(made.json(), {"metadata", "generation"}), "1");
     EXPECT_EQ(store->revision(), before);
-    EXPECT_EQ(ask("POST", kTemplates + "?dryRun=1", "user", R"({"metadata":{"name":"a"},"spec":{}})").status, 400u);
+    EXPECT_EQ(
+        ask("POST", kTemplates + "?dryRun=1", "user", R"({"metadata":{"name":"a"},"spec":{}})").status, 400u);
     create("a");
     EXPECT_EQ(ask("POST", kTemplates + "?dryRun=1", "user", template_body("a")).status, 409u);
-    EXPECT_EQ(ask("PATCH", kTemplates + "/a?dryRun=true", "user", R"({"spec":{"image":"i:9"}})").status, 200u);
+    EXPECT_EQ(
+        ask("PATCH", kTemplates + "/a?dryRun=true", "user", R"({"spec":{"image":"i:9"}})").status, 200u);
     EXPECT_EQ(ask("DELETE", kTemplates + "/a?dryRun=1", "user").status, 200u);
     EXPECT_EQ(text_of(ask("GET", kTemplates + "/a", "user").json(), {"spec", "image"}), "i:1");
     EXPECT_EQ(run(store->audit_log(0, 10)).size(), 1u);
@@ -242,7 +265,8 @@ TEST_F(ResourceTest, HidesSecretsButKeepsThem)
     auto stored = store->get<Workspace>({"default", "w"});
     EXPECT_EQ(stored->spec.restarts, 1);
     EXPECT_EQ(stored->spec.s3.secretAccessKey.reveal(), "s3cret");
-    EXPECT_EQ(ask("PATCH", kWorkspaces + "/w", "user", R"({"spec":{"vncPassword":"vncpass2"}})").status, 200u);
+    EXPECT_EQ(
+        ask("PATCH", kWorkspaces + "/w", "user", R"({"spec":{"vncPassword":"vncpass2"}})").status, 200u);
     stored = store->get<Workspace>({"default", "w"});
     EXPECT_EQ(stored->spec.vncPassword.reveal(), "vncpass2");
     EXPECT_EQ(stored->spec.s3.secretAccessKey.reveal(), "s3cret");
@@ -260,7 +284,8 @@ TEST_F(ResourceTest, ListsInPages)
         const auto reply = ask("GET", base + (next.empty() ? "" : "&continue=" + next), "user");
         ASSERT_EQ(reply.status, 200u) << reply.body;
         EXPECT_EQ(text_of(reply.json(), {"kind"}), "WorkspaceTemplateList");
-        for (const auto& item : reply.json().at("items").as_array()) names.push_back(text_of(item, {"metadata", "name"}));
+        for (const auto& item : reply.json().at("items").as_array())
+            names.push_back(text_of(item, {"metadata", "name"}));
         const auto* found = reply.json().at("metadata").as_object().if_contains("continue");
         next = found ? std::string(found->as_string()) : "";
         EXPECT_EQ(next.empty(), page == 2);
@@ -286,7 +311,11 @@ TEST_F(ResourceTest, KeepsOrgsApart)
     create("a");
     EXPECT_EQ(ask("PUT", "/api/v1/orgs/acme/workspacetemplates/b", "user", template_body("b")).status, 201u);
     const auto names = [&](const std::string& org) {
-        return ask("GET", "/api/v1/orgs/" + org + "/workspacetemplates", "user").json().at("items").as_array().size();
+        return ask("GET", "/api/v1/orgs/" + org + "/workspacetemplates", "user")
+            .json()
+            .at("items")
+            .as_array()
+            .size();
     };
     EXPECT_EQ(names("default"), 1u);
     EXPECT_EQ(names("acme"), 1u);
@@ -307,7 +336,8 @@ TEST_F(ResourceTest, AnswersAnIdempotencyKeyOnce)
     EXPECT_EQ(ask("POST", "/once", "user", R"({"a":1})", key).status, 422u);
     EXPECT_NE(ask("POST", "/once", "admin", "{}", key).body, first.body); // another caller's key
     EXPECT_NE(ask("POST", "/once", "user", "{}").body, first.body);
-    EXPECT_EQ(ask("POST", "/once", "user", "{}", "Idempotency-Key: " + std::string(129, 'k') + "\r\n").status, 400u);
+    EXPECT_EQ(ask("POST", "/once", "user", "{}", "Idempotency-Key: " + std::string(129, 'k') + "\r\n").status,
+        400u);
     EXPECT_EQ(store->count("workspacetemplates"), 3u);
 }
 

@@ -51,7 +51,10 @@ struct World {
         if (how == "direct") throw HttpError{422, "ODD", "odd", {{"X-Odd", "1"}}};
         co_return Reply::empty();
     }
-    awaitable<Reply> big(Call) { co_return Reply::text(200, std::string(200'000, 'x')).with("ETag", "\"7\""); }
+    awaitable<Reply> big(Call)
+    {
+        co_return Reply::text(200, std::string(200'000, 'x')).with("ETag", "\"7\"");
+    }
     awaitable<Reply> wait(Call)
     {
         struct Guard {
@@ -104,7 +107,8 @@ protected:
         router.get("/poll", waiting, &World::wait, &world);
         router.get("/stream", open_doc(), &World::stream, &world);
         router.get("/remember", open_doc(), &World::remember, &world);
-        for (const auto& [path, roles] : std::map<std::string, Roles>{{"/admins", kAdmins}, {"/users", kUsers}}) {
+        for (const auto& [path, roles] :
+            std::map<std::string, Roles>{{"/admins", kAdmins}, {"/users", kUsers}}) {
             Doc doc;
             doc.summary = "Only for some";
             doc.roles = roles;
@@ -124,10 +128,11 @@ TEST_F(ServerTest, KeepsAConnectionAndAnswersPipelinedRequestsInOrder)
     serve();
     auto client = connect();
     EXPECT_EQ(client.ask("GET", "/hello").status, 200u);
-    client.send("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nContent-Length: 3\r\n\r\none"
-                "\r\nGET /nothing HTTP/1.1\r\nHost: x\r\n\r\n"
-                "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n"
-                "3\r\ntwo\r\n0\r\n\r\n");
+    client.send(
+        "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nContent-Length: 3\r\n\r\none"
+        "\r\nGET /nothing HTTP/1.1\r\nHost: x\r\n\r\n"
+        "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n"
+        "3\r\ntwo\r\n0\r\n\r\n");
     EXPECT_EQ(client.read().body, "one");
     EXPECT_EQ(client.read().status, 404u);
     EXPECT_EQ(client.read().body, "two");
@@ -180,9 +185,11 @@ TEST_F(ServerTest, SaysWhatIsWrongInOneShape)
 TEST_F(ServerTest, MapsErrorsAndKeepsInternalTextToItself)
 {
     serve();
-    const std::vector<std::tuple<std::string, unsigned, std::string>> table{{"internal", 500, "INTERNAL_ERROR"},
-        {"std", 500, "INTERNAL_ERROR"}, {"quota", 503, "RESOURCE_LIMIT_EXCEEDED"}, {"named", 404, "CONTAINER_NOT_FOUND"},
-        {"gone", 410, "EXPIRED"}, {"timeout", 504, "TIMEOUT"}, {"conflict", 409, "CONFLICT"}, {"direct", 422, "ODD"}};
+    const std::vector<std::tuple<std::string, unsigned, std::string>> table{
+        {"internal", 500, "INTERNAL_ERROR"}, {"std", 500, "INTERNAL_ERROR"},
+        {"quota", 503, "RESOURCE_LIMIT_EXCEEDED"}, {"named", 404, "CONTAINER_NOT_FOUND"},
+        {"gone", 410, "EXPIRED"}, {"timeout", 504, "TIMEOUT"}, {"conflict", 409, "CONFLICT"},
+        {"direct", 422, "ODD"}};
     auto client = connect();
     for (const auto& [how, status, code] : table) {
         const auto reply = client.ask("GET", "/fail?how=" + how);
@@ -252,7 +259,8 @@ TEST_F(ServerTest, LimitsBodies)
     }
     {
         auto client = connect();
-        client.send("POST /echo HTTP/1.1\r\nHost: x\r\n" + type + "Transfer-Encoding: chunked\r\n\r\n3e9\r\n");
+        client.send(
+            "POST /echo HTTP/1.1\r\nHost: x\r\n" + type + "Transfer-Encoding: chunked\r\n\r\n3e9\r\n");
         EXPECT_EQ(client.read().status, 413u);
     }
     EXPECT_EQ(ask("POST", "/echo", "", "<x/>", "Content-Type: application/xml\r\n").status, 415u);
@@ -264,7 +272,8 @@ TEST_F(ServerTest, SaysGoOnToWhoAsksFirst)
 {
     serve();
     auto client = connect();
-    const std::string head = "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nExpect: 100-continue\r\n";
+    const std::string head =
+        "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nExpect: 100-continue\r\n";
     client.send(head + "Content-Length: 3\r\n\r\n");
     EXPECT_EQ(client.read().status, 100u);
     client.send("abc");
@@ -282,7 +291,8 @@ TEST_F(ServerTest, EndsSlowAndSilentClients)
     auto idle = connect();
     EXPECT_EQ(idle.ask("GET", "/hello").status, 200u);
     dripping.send("GET /hello HT");
-    bodiless.send("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nContent-Length: 900\r\n\r\n");
+    bodiless.send(
+        "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nContent-Length: 900\r\n\r\n");
     pass(Duration{6'000});
     EXPECT_FALSE(silent.closed || dripping.closed || bodiless.closed);
     dripping.send("T"); // a byte now and then does not help

@@ -11,7 +11,8 @@ const std::string kPath = "/api/v1/orgs/default/workspacetemplates";
 std::vector<json::value> events_in(const std::string& received)
 {
     std::vector<json::value> events;
-    for (auto at = received.find("{\"type\":"); at != std::string::npos; at = received.find("{\"type\":", at + 1)) {
+    for (auto at = received.find("{\"type\":"); at != std::string::npos;
+         at = received.find("{\"type\":", at + 1)) {
         const auto end = received.find('\n', at);
         if (end == std::string::npos) break;
         events.push_back(json::parse(received.substr(at, end - at)));
@@ -40,7 +41,8 @@ protected:
         mount_resource<Workspace>(router, *store, clock);
         serve();
     }
-    void put(const std::string& name, const std::string& image = "i:1", Labels labels = {}, const std::string& org = "default")
+    void put(const std::string& name, const std::string& image = "i:1", Labels labels = {},
+        const std::string& org = "default")
     {
         auto work = [=](Txn& txn) {
             auto object = txn.get<WorkspaceTemplate>({org, name}).value_or(WorkspaceTemplate{});
@@ -49,8 +51,10 @@ protected:
             object.metadata.name = name;
             object.metadata.labels = labels;
             object.spec.image = image;
-            if (fresh) txn.create(object);
-            else txn.update(object);
+            if (fresh)
+                txn.create(object);
+            else
+                txn.update(object);
         };
         run(store->transact(std::move(work)));
     }
@@ -59,7 +63,8 @@ protected:
         auto work = [name](Txn& txn) { txn.remove<WorkspaceTemplate>({"default", name}); };
         run(store->transact(std::move(work)));
     }
-    void watch(Client& client, const std::string& query, const std::string& more = "", const std::string& path = kPath)
+    void watch(Client& client, const std::string& query, const std::string& more = "",
+        const std::string& path = kPath)
     {
         client.send("GET " + path + "?watch=1" + query + " HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " +
                     key_of_role("user") + "\r\n" + more + "\r\n");
@@ -131,7 +136,8 @@ TEST_F(WatchTest, SendsBookmarksAlsoWhenOthersAreBusy)
     }
     const auto got = wait_told(client, 2);
     EXPECT_EQ(got, (Told{"BOOKMARK", "BOOKMARK"}));
-    const auto marked = parse_revision(events_in(client.received)[1].at("object").at("metadata").at("resourceVersion").as_string());
+    const auto marked = parse_revision(
+        events_in(client.received)[1].at("object").at("metadata").at("resourceVersion").as_string());
     EXPECT_GT(*marked, 5u);
     watch(client, ""); // a stream is no place for a second request: it waits
     pass(Duration{10'000});
@@ -159,10 +165,12 @@ TEST_F(WatchTest, SpeaksServerSentEvents)
     EXPECT_THAT(client.received, testing::HasSubstr("Content-Type: text/event-stream"));
     put("b");
     const auto revision = store->revision();
-    ASSERT_TRUE(client.wait_for("id: " + std::to_string(revision) + "\nevent: ADDED\ndata: {\"type\":\"ADDED\""));
+    ASSERT_TRUE(
+        client.wait_for("id: " + std::to_string(revision) + "\nevent: ADDED\ndata: {\"type\":\"ADDED\""));
     put("c");
     auto resumed = connect();
-    watch(resumed, "&resourceVersion=1", "Accept: text/event-stream\r\nLast-Event-ID: " + std::to_string(revision) + "\r\n");
+    watch(resumed, "&resourceVersion=1",
+        "Accept: text/event-stream\r\nLast-Event-ID: " + std::to_string(revision) + "\r\n");
     EXPECT_EQ(wait_told(resumed, 1), (Told{"ADDED c"}));
 }
 
@@ -183,9 +191,11 @@ TEST_F(WatchTest, DeletesWhatLeavesTheSelection)
     put("out", "i:2", {{"team", "a"}});
     drop("out");
     drop("in");
-    EXPECT_EQ(wait_told(fresh, 6), (Told{"ADDED in", "BOOKMARK", "MODIFIED in", "DELETED in", "ADDED out", "DELETED out"}));
+    EXPECT_EQ(wait_told(fresh, 6),
+        (Told{"ADDED in", "BOOKMARK", "MODIFIED in", "DELETED in", "ADDED out", "DELETED out"}));
     // It can't know whether it has seen `out` before, so it hears of its absence once.
-    EXPECT_EQ(wait_told(resumed, 5), (Told{"DELETED out", "MODIFIED in", "DELETED in", "ADDED out", "DELETED out"}));
+    EXPECT_EQ(wait_told(resumed, 5),
+        (Told{"DELETED out", "MODIFIED in", "DELETED in", "ADDED out", "DELETED out"}));
 }
 
 TEST_F(WatchTest, HidesSecretsFromAllButNodes)
@@ -193,7 +203,8 @@ TEST_F(WatchTest, HidesSecretsFromAllButNodes)
     auto client = connect();
     watch(client, "", "", "/api/v1/orgs/-/workspaces");
     auto node = connect();
-    node.send("GET /api/v1/orgs/-/workspaces?watch=1 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + key_of_role("node") + "\r\n\r\n");
+    node.send("GET /api/v1/orgs/-/workspaces?watch=1 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " +
+              key_of_role("node") + "\r\n\r\n");
     wait_told(client, 1);
     wait_told(node, 1);
     auto work = [](Txn& txn) {
