@@ -9,7 +9,7 @@ namespace berth {
 struct LifeLimits {
     Duration start_deadline = std::chrono::minutes{5};    ///< starting → running; a restore in progress extends it
     Duration retry_rejected = std::chrono::seconds{20};   ///< until a task that Docker refused is tried again
-    Duration probe_interval{100};                         ///< of the probe through Traefik while starting
+    Duration probe_interval{50};                          ///< of the probe through Traefik while starting
     Duration safety_net = std::chrono::minutes{2};        ///< longest time without a look at a live workspace
     Duration incident_over = std::chrono::minutes{10};    ///< of good health ends an incident
     Duration agent_stale = std::chrono::seconds{120};     ///< an agent that is silent for so long is not trusted

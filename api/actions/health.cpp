@@ -64,9 +64,9 @@ void HealthAction::summarise(HealthAnswer& answer) const
     finish(disk);
     auto& containers = answer.containers.emplace();
     for (const auto& [key, workspace] : workspaces_.all()) {
-        if (workspace->status.phase == Phase::archived) continue;
+        if (workspace.phase() == "archived") continue;
         ++containers.total;
-        if (workspace->status.phase == Phase::running) ++containers.running;
+        if (workspace.phase() == "running") ++containers.running;
     }
 }
 

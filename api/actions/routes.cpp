@@ -20,6 +20,9 @@ std::string url_host(const std::string& address)
     return v6 ? "[" + address + "]" : "";
 }
 
+/// The phases that can have a route; the others need not even be decoded.
+bool serves_in(std::string_view phase) { return phase == "starting" || phase == "running" || phase == "warm"; }
+
 std::string rule_of(const PublicAddress& address, const std::string& id, const WorkspacePort& port)
 {
     std::string rule = "Host(`" + workspace_host(address, id, port) + "`)";
@@ -35,7 +38,7 @@ std::optional<RouteFragment> route_fragment(const Workspace& workspace, const Ro
     const auto& status = workspace.status;
     const bool wanted =
         workspace.spec.desiredState == DesiredState::running && !workspace.metadata.deletionTimestamp;
-    const bool serves = status.phase == Phase::starting || status.phase == Phase::running || status.phase == Phase::warm;
+    const bool serves = serves_in(detail::enumerator_name(status.phase));
     const auto host = url_host(status.address);
     if (!wanted || !serves || host.empty()) return std::nullopt;
     const auto& id = workspace.metadata.name;
@@ -87,7 +90,8 @@ RouteTable::RouteTable(WorkspaceCache& workspaces, Executor executor, Clock& clo
 
 void RouteTable::Table::update(const Key& key, const WorkspacePtr& workspace)
 {
-    auto fresh = workspace ? route_fragment(*workspace, settings) : std::nullopt;
+    const bool serves = workspace && serves_in(workspace.phase());
+    auto fresh = serves ? route_fragment(*workspace, settings) : std::nullopt;
     const auto known = fragments.find(key);
     if (!fresh && known == fragments.end()) return;
     if (fresh && known != fragments.end() && known->second == *fresh) return;

@@ -5,8 +5,7 @@ namespace berth {
 WorkspaceCache::WorkspaceCache(Store& store) : state_(std::make_shared<State>())
 {
     const auto plural = Workspace::kind().plural;
-    for (const auto& entry : store.entries(plural))
-        state_->all[entry->key] = std::make_shared<const Workspace>(decode_entry<Workspace>(*entry));
+    for (const auto& entry : store.entries(plural)) state_->all[entry->key] = WorkspacePtr{entry};
     store.on_commit([state = state_, plural](const Change& change) {
         if (change.entry->plural == plural) state->apply(change);
     });
@@ -19,14 +18,14 @@ void WorkspaceCache::State::apply(const Change& change)
     if (change.op == Op::Deleted)
         all.erase(key);
     else
-        all[key] = workspace = std::make_shared<const Workspace>(decode_entry<Workspace>(*change.entry));
+        all[key] = workspace = WorkspacePtr{change.entry};
     for (const auto& listener : listeners) listener(key, workspace);
 }
 
 WorkspacePtr WorkspaceCache::get(const Key& key) const
 {
     const auto found = state_->all.find(key);
-    return found == state_->all.end() ? nullptr : found->second;
+    return found == state_->all.end() ? WorkspacePtr{} : found->second;
 }
 
 void WorkspaceCache::on_change(std::function<void(const Key&, const WorkspacePtr&)> listener)

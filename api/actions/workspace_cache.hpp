@@ -1,5 +1,5 @@
 #pragma once
-// Every Workspace decoded once per change, for lists and the route table.
+// Every Workspace for lists and the route table, decoded at most once per change and only when somebody looks.
 
 #include "api/types/workspace.hpp"
 #include "storage/store.hpp"
@@ -10,7 +10,29 @@
 
 namespace berth {
 
-using WorkspacePtr = std::shared_ptr<const Workspace>;
+/// A shared, immutable workspace that is decoded when it is first looked into: most of a large store rests. I/O thread.
+class WorkspacePtr {
+public:
+    WorkspacePtr() = default;
+    explicit WorkspacePtr(EntryPtr entry) : shared_(std::make_shared<Shared>(Shared{std::move(entry), {}})) {}
+
+    explicit operator bool() const noexcept { return shared_ != nullptr; }
+    const Workspace& operator*() const
+    {
+        if (!shared_->decoded) shared_->decoded = decode_entry<Workspace>(*shared_->entry);
+        return *shared_->decoded;
+    }
+    const Workspace* operator->() const { return &**this; }
+    /// status.phase as a word, without decoding.
+    const std::string& phase() const { return shared_->entry->phase; }
+
+private:
+    struct Shared {
+        EntryPtr entry;
+        std::optional<Workspace> decoded;
+    };
+    std::shared_ptr<Shared> shared_;
+};
 
 /// Follows the store's commits; shows the same as Store::get at every moment. Owned by main, I/O thread. Holds
 /// secrets, as the store does.
@@ -18,10 +40,10 @@ class WorkspaceCache {
 public:
     explicit WorkspaceCache(Store& store);
 
-    /// Null when there is none.
+    /// Empty when there is none.
     WorkspacePtr get(const Key& key) const;
     const std::map<Key, WorkspacePtr>& all() const noexcept { return state_->all; }
-    /// Called after the cache holds the new state; null = removed. For the life of the store: what it refers to must
+    /// Called after the cache holds the new state; empty = removed. For the life of the store: what it refers to must
     /// live as long, or be shared.
     void on_change(std::function<void(const Key&, const WorkspacePtr&)> listener);
 
