@@ -1,4 +1,5 @@
 // The reading helpers of BodyStream: they need no network, so that a fake stream behaves the same.
+// g++ 12 makes wrong code for co_await behind && or ||, so conditions are taken apart here.
 #include "controller/base/http_client.hpp"
 
 namespace berth {
@@ -29,7 +30,8 @@ awaitable<std::optional<std::string>> BodyStream::read_line()
             co_return line;
         }
         scanned_ = buffer_.size();
-        if (co_await fill()) continue;
+        const bool more = co_await fill();
+        if (more) continue;
         scanned_ = 0;
         if (buffer_.empty()) co_return std::nullopt;
         co_return std::exchange(buffer_, {});
@@ -38,7 +40,10 @@ awaitable<std::optional<std::string>> BodyStream::read_line()
 
 awaitable<std::optional<std::string>> BodyStream::read_some()
 {
-    if (buffer_.empty() && !co_await fill()) co_return std::nullopt;
+    if (buffer_.empty()) {
+        const bool more = co_await fill();
+        if (!more) co_return std::nullopt;
+    }
     scanned_ = 0;
     co_return std::exchange(buffer_, {});
 }
@@ -46,7 +51,8 @@ awaitable<std::optional<std::string>> BodyStream::read_some()
 awaitable<std::optional<std::string>> BodyStream::read_exactly(std::size_t size)
 {
     while (buffer_.size() < size) {
-        if (co_await fill()) continue;
+        const bool more = co_await fill();
+        if (more) continue;
         if (buffer_.empty()) co_return std::nullopt;
         throw Error{Errc::Timeout, "the stream ended in the middle of a frame"};
     }
@@ -58,7 +64,9 @@ awaitable<std::optional<std::string>> BodyStream::read_exactly(std::size_t size)
 
 awaitable<std::string> BodyStream::read_all(std::size_t limit)
 {
-    while (buffer_.size() <= limit && co_await fill()) {
+    while (buffer_.size() <= limit) {
+        const bool more = co_await fill();
+        if (!more) break;
     }
     if (buffer_.size() > limit)
         throw Error{Errc::Internal, "the body is larger than " + std::to_string(limit) + " bytes"};

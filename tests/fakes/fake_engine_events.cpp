@@ -111,6 +111,9 @@ std::unique_ptr<BodyStream> FakeEngine::open_events(const Arguments& arguments)
     const auto now = nanoseconds(clock_.now());
     const auto since = parse_stamp(arguments.get("since"), now + kSecond); // no since: nothing from the past
     const auto until = parse_stamp(arguments.get("until"), 0);
+    if (until != 0 && !arguments.get("since").empty() && until < since)
+        throw Refusal{400, "`since` time (" + arguments.get("since") + ") cannot be after `until` time (" +
+                               arguments.get("until") + ")"};
     const bool only_past = until != 0 && until <= now;
     auto stream = std::make_unique<Stream>(only_past ? nullptr : this, executor_, clock_);
     stream->filters = arguments.filters;

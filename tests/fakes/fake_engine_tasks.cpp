@@ -2,6 +2,7 @@
 #include "tests/fakes/fake_engine_parts.hpp"
 
 #include <algorithm>
+#include <cstdio>
 
 namespace berth {
 
@@ -28,6 +29,17 @@ bool satisfies(const Node& node, const std::string& constraint)
     else if (key.starts_with("node.labels.") && node.Spec.Labels.contains(key.substr(12)))
         actual = node.Spec.Labels.at(key.substr(12));
     return (actual == value) != negative;
+}
+
+/// The address number `offset` of "10.201.0.0/16", with the prefix length.
+std::string address_in(const std::string& subnet, int offset)
+{
+    unsigned part[4] = {};
+    std::sscanf(subnet.c_str(), "%u.%u.%u.%u", &part[0], &part[1], &part[2], &part[3]);
+    unsigned number = (part[0] << 24 | part[1] << 16 | part[2] << 8 | part[3]) + static_cast<unsigned>(offset);
+    std::string text;
+    for (int shift : {24, 16, 8, 0}) text += (text.empty() ? "" : ".") + std::to_string(number >> shift & 0xff);
+    return text + subnet.substr(subnet.find('/'));
 }
 
 bool takes_tasks(const Node& node) { return node.Status.State == "ready" && node.Spec.Availability == "active"; }
@@ -165,11 +177,8 @@ void FakeEngine::run_task(Task& task)
     }
     for (const auto& attachment : task.Spec.Networks) {
         const auto& network = networks_.at(attachment.Target);
-        const auto& subnet = network.IPAM.Config.at(0).Subnet; // "10.201.0.0/16": addresses are counted up from .2
-        const auto number = 2 + next_address_[network.Id]++;
-        const auto two = subnet.substr(0, subnet.find('.', subnet.find('.') + 1));
         task.NetworksAttachments.push_back({{network.Id, {network.Name}},
-            {two + "." + std::to_string(number / 256) + "." + std::to_string(number % 256) + subnet.substr(subnet.find('/'))}});
+            {address_in(network.IPAM.Config.at(0).Subnet, 2 + next_address_[network.Id]++)}});
     }
     auto container = make_container(task);
     task.Status.ContainerStatus = ContainerStatus{container.Id, container.State.Pid, 0};

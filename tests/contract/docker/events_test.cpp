@@ -67,7 +67,7 @@ TYPED_TEST(Events, OfThePastAreRememberedAndEnd)
     const auto id = this->call(client.create_service(this->sleeper()));
     EventsOptions options;
     options.filters["type"] = {"service"};
-    options.since = std::to_string(before);
+    options.since = std::to_string(before - 1);
     std::vector<std::string> seen;
     EXPECT_TRUE(this->eventually([&] {
         const std::chrono::duration<double> now = this->side_.clock.now().time_since_epoch();
