@@ -1,7 +1,7 @@
 #pragma once
 // The fixture of the contract: everything that a test makes carries its label and is removed at the end.
 
-#include "engine_side.hpp"
+#include "tests/contract/docker/engine_side.hpp"
 
 #include "controller/base/random.hpp"
 

@@ -1,4 +1,4 @@
-#include "engine_side.hpp"
+#include "tests/contract/docker/engine_side.hpp"
 
 #include <cstdlib>
 

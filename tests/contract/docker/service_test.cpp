@@ -1,5 +1,5 @@
 // What Berth relies on in an engine. Runs against FakeEngine and against a real one, so that the fake can't drift.
-#include "engine_fixture.hpp"
+#include "tests/contract/docker/engine_fixture.hpp"
 
 namespace berth::docker {
 namespace {

@@ -1,6 +1,6 @@
 #include "controller/base/http_client.hpp"
 
-#include "scripted_server.hpp"
+#include "tests/unit/docker/scripted_server.hpp"
 #include "tests/fakes/run.hpp"
 
 #include <boost/asio/local/stream_protocol.hpp>

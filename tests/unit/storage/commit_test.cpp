@@ -173,12 +173,14 @@ TEST_F(CommitTest, CloseLetsQueuedTransactionsFinishAndRefusesNewOnes)
         co_await to.transact(body);
         ++count;
     };
-    for (int i = 0; i < 10; ++i) asio::co_spawn(io, writer(*store, i, finished), asio::detached);
+    TaskGroup writers{io.get_executor()};
+    for (int i = 0; i < 10; ++i) writers.spawn("writer", writer(*store, i, finished));
     io.poll(); // all of them have asked now; at most the first is done
     EXPECT_LT(finished, 10);
     run(store->close());
     EXPECT_EQ(finished, 10);
     EXPECT_EQ(store->count("things"), 10U);
+    run(writers.join());
     EXPECT_EQ(error_of(writer(*store, 99, finished)), Errc::Unavailable);
     run(store->close());
 }

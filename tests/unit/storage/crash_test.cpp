@@ -64,7 +64,8 @@ TEST(CrashTestChild, DISABLED_WritesUntilItIsKilled)
         for (int i = 0; i < kWriters; ++i) group->spawn("writer", write_for_ever(*store, i));
         co_await group->join();
     };
-    asio::co_spawn(io, work(io, db.get_executor(), clock, folder), asio::detached);
+    TaskGroup group{io.get_executor()};
+    group.spawn("writers", work(io, db.get_executor(), clock, folder));
     io.run();
 }
 
