@@ -78,7 +78,7 @@ def test_two_workspaces_do_not_see_each_other(s3, bucket, start):
         workspace.write("mine.txt", workspace.id)
     for workspace in (one, two):
         workspace.stop()
-    assert s3.list(bucket) == ["one/mine.txt", "two/mine.txt"]
+    assert s3.files(bucket) == ["one/mine.txt", "two/mine.txt"]
     assert one.stored("mine.txt") == one.id and two.stored("mine.txt") == two.id
 
 

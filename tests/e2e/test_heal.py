@@ -21,7 +21,7 @@ def test_service_removed_by_hand(install, docker, start):
 @pytest.mark.parametrize("change,look", [
     (["--limit-memory=64m"], lambda spec: spec["TaskTemplate"]["Resources"]["Limits"]["MemoryBytes"]),
     (["--env-add=BY_HAND=1"], lambda spec: spec["TaskTemplate"]["ContainerSpec"].get("Env")),
-    (["--label-add=dev.berth.spec-hash=0"], lambda spec: spec["Labels"]),
+    (["--label-add=dev.berth.spec-hash=0"], lambda spec: spec["Labels"]["dev.berth.spec-hash"] == "0"),
     (["--replicas=2"], lambda spec: spec["Mode"]),
 ], ids=["limits", "env", "labels", "replicas"])
 def test_service_changed_by_hand(docker, start, change, look):

@@ -91,6 +91,10 @@ class S3:
             if not token:
                 return sorted(name for name in names if not name.endswith("/"))
 
+    def files(self, bucket, prefix=""):
+        """Names of the user's files: without what Berth keeps beside them (manifest, trash)."""
+        return [name for name in self.list(bucket, prefix) if ".berth" not in name.split("/")]
+
     def remove_bucket(self, bucket):
         for name in self.list(bucket):
             self.delete(bucket, name)
