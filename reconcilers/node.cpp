@@ -7,8 +7,8 @@ namespace {
 /// Nodes belong to the install, not to a tenant.
 constexpr const char* kNodeOrg = "default";
 
-void set(Conditions& conditions, std::string type, ConditionStatus status, std::string reason, std::string message,
-    Time now)
+void set(Conditions& conditions, std::string type, ConditionStatus status, std::string reason,
+    std::string message, Time now)
 {
     Condition condition;
     condition.type = std::move(type);
@@ -35,7 +35,8 @@ void take_over_docker(NodeStatus& status, const docker::Node& node)
 void judge_agent(NodeStatus& status, const std::optional<NodeReport>& report, Duration stale, Time now)
 {
     if (!report || !report->spec.reportedAt) {
-        set(status.conditions, "AgentReady", ConditionStatus::Unknown, "NeverReported", "no agent has reported yet", now);
+        set(status.conditions, "AgentReady", ConditionStatus::Unknown, "NeverReported",
+            "no agent has reported yet", now);
         return;
     }
     status.agentVersion = report->spec.agentVersion;
@@ -59,7 +60,8 @@ NodeStatus node_status(NodeStatus status, const docker::Node& node, const std::o
     const bool up = node.Status.State == "ready";
     const auto agent = find_condition(status.conditions, "AgentReady")->status;
     if (!up)
-        set(status.conditions, "Ready", ConditionStatus::False, "NodeDown", "Docker says " + node.Status.State, now);
+        set(status.conditions, "Ready", ConditionStatus::False, "NodeDown",
+            "Docker says " + node.Status.State, now);
     else if (agent != ConditionStatus::True)
         set(status.conditions, "Ready", agent, "AgentNotReady", "the agent of the node does not report", now);
     else
@@ -68,16 +70,19 @@ NodeStatus node_status(NodeStatus status, const docker::Node& node, const std::o
 }
 
 NodeReconciler::NodeReconciler(Store& store, docker::Observed& observed, Clock& clock, NodeSettings settings)
-    : store_(store), observed_(observed), clock_(clock), settings_(settings)
-{
-}
+    : store_(store),
+      observed_(observed),
+      clock_(clock),
+      settings_(settings)
+{}
 
 void NodeReconciler::watch(Sources<Node>& on)
 {
     on.self();
     on.same_name<NodeReport>();
-    on.docker(docker::ObjectType::Node,
-        [](const docker::ObservedChange& change) { return std::vector<Key>{{kNodeOrg, change.id}}; });
+    on.docker(docker::ObjectType::Node, [](const docker::ObservedChange& change) {
+        return std::vector<Key>{{kNodeOrg, change.id}};
+    });
 }
 
 awaitable<Action> NodeReconciler::reconcile(Node& node)

@@ -9,13 +9,13 @@
 
 namespace berth {
 
-/// Conditions: AgentReady (the agent reported lately), Ready (Docker says ready and AgentReady). Pure; any thread.
-/// `report` unset: no agent has ever reported.
+/// Conditions: AgentReady (the agent reported lately), Ready (Docker says ready and AgentReady). Pure; any
+/// thread. `report` unset: no agent has ever reported.
 NodeStatus node_status(NodeStatus before, const docker::Node& node, const std::optional<NodeReport>& report,
     Duration agent_stale, Time now);
 
-/// Nobody writes Node objects but this: made when the Swarm has a new member, removed (with the report) when it is
-/// gone. Owned by main; I/O thread.
+/// Nobody writes Node objects but this: made when the Swarm has a new member, removed (with the report) when
+/// it is gone. Owned by main; I/O thread.
 class NodeReconciler {
 public:
     NodeReconciler(Store& store, docker::Observed& observed, Clock& clock, NodeSettings settings = {});

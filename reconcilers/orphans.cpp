@@ -18,10 +18,13 @@ std::string label(const docker::Service& service, std::string_view name)
 
 } // namespace
 
-OrphanSweeper::OrphanSweeper(Store& store, docker::Client& docker, docker::Observed& observed, std::string install_id)
-    : store_(store), docker_(docker), observed_(observed), install_id_(std::move(install_id))
-{
-}
+OrphanSweeper::OrphanSweeper(
+    Store& store, docker::Client& docker, docker::Observed& observed, std::string install_id)
+    : store_(store),
+      docker_(docker),
+      observed_(observed),
+      install_id_(std::move(install_id))
+{}
 
 bool OrphanSweeper::is_ours(const docker::Service& service) const
 {
@@ -31,7 +34,8 @@ bool OrphanSweeper::is_ours(const docker::Service& service) const
 
 bool OrphanSweeper::is_owned(const docker::Service& service) const
 {
-    const auto owner = store_.find(Workspace::kind().plural, {label(service, kOrgLabel), label(service, kNameLabel)});
+    const auto owner =
+        store_.find(Workspace::kind().plural, {label(service, kOrgLabel), label(service, kNameLabel)});
     return owner && owner->uid == label(service, kUidLabel);
 }
 

@@ -9,10 +9,10 @@
 
 namespace berth {
 
-/// Owned by main; call sweep() every so often on the I/O thread (Manager::every). A service goes when two relists,
-/// one after the other, agree that it carries our install id and kind and that its workspace (by uid) does not
-/// exist. Anything else is never touched. When most services seem to be orphans the store is what is wrong (another
-/// data folder, an old backup): then nothing is removed, and the log says so.
+/// Owned by main; call sweep() every so often on the I/O thread (Manager::every). A service goes when two
+/// relists, one after the other, agree that it carries our install id and kind and that its workspace (by
+/// uid) does not exist. Anything else is never touched. When most services seem to be orphans the store is
+/// what is wrong (another data folder, an old backup): then nothing is removed, and the log says so.
 class OrphanSweeper {
 public:
     OrphanSweeper(Store& store, docker::Client& docker, docker::Observed& observed, std::string install_id);
@@ -27,7 +27,8 @@ private:
     docker::Client& docker_;
     docker::Observed& observed_;
     std::string install_id_;
-    std::map<std::string, Tick> suspects_; ///< by service id: the relist that first showed it without an owner
+    std::map<std::string, Tick>
+        suspects_; ///< by service id: the relist that first showed it without an owner
 };
 
 } // namespace berth

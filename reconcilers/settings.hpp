@@ -7,15 +7,16 @@ namespace berth {
 
 /// The dates and numbers of a workspace's life. Tests shorten them; operators have no reason to.
 struct LifeLimits {
-    Duration start_deadline = std::chrono::minutes{5};    ///< starting → running; a restore in progress extends it
-    Duration retry_rejected = std::chrono::seconds{20};   ///< until a task that Docker refused is tried again
-    Duration probe_interval{50};                          ///< of the probe through Traefik while starting
-    Duration safety_net = std::chrono::minutes{2};        ///< longest time without a look at a live workspace
-    Duration incident_over = std::chrono::minutes{10};    ///< of good health ends an incident
-    Duration agent_stale = std::chrono::seconds{120};     ///< an agent that is silent for so long is not trusted
-    Duration at_risk_after = std::chrono::seconds{60};    ///< of an unconfirmed stop, even without an error
-    Duration agent_settles = std::chrono::seconds{45};    ///< an agent has listed everything local at least once
-    Duration force_wait = std::chrono::seconds{60};       ///< for a node to clean up after a forced stop
+    Duration start_deadline =
+        std::chrono::minutes{5}; ///< starting → running; a restore in progress extends it
+    Duration retry_rejected = std::chrono::seconds{20}; ///< until a task that Docker refused is tried again
+    Duration probe_interval{50};                        ///< of the probe through Traefik while starting
+    Duration safety_net = std::chrono::minutes{2};      ///< longest time without a look at a live workspace
+    Duration incident_over = std::chrono::minutes{10};  ///< of good health ends an incident
+    Duration agent_stale = std::chrono::seconds{120};  ///< an agent that is silent for so long is not trusted
+    Duration at_risk_after = std::chrono::seconds{60}; ///< of an unconfirmed stop, even without an error
+    Duration agent_settles = std::chrono::seconds{45}; ///< an agent has listed everything local at least once
+    Duration force_wait = std::chrono::seconds{60};    ///< for a node to clean up after a forced stop
     std::int64_t max_crash_replacements = 3;
     std::int64_t max_incident_restarts = 1;
     std::int64_t max_health_misses = 3;

@@ -24,8 +24,9 @@ awaitable<> init_swarm(docker::Client& docker, std::string advertise)
         const auto info = co_await docker.info();
         if (info.Swarm.LocalNodeState == "active") co_return;
     }
-    throw Error{failure->code(), "the Swarm can't be initialised (DOCKER_SWARM_ADVERTISE_ADDR names the address): " +
-                                     std::string(failure->what())};
+    throw Error{
+        failure->code(), "the Swarm can't be initialised (DOCKER_SWARM_ADVERTISE_ADDR names the address): " +
+                             std::string(failure->what())};
 }
 
 awaitable<> ensure_member(docker::Client& docker, std::string advertise)
@@ -34,7 +35,8 @@ awaitable<> ensure_member(docker::Client& docker, std::string advertise)
     const auto& swarm = info.Swarm;
     if (swarm.LocalNodeState == "active" && swarm.ControlAvailable) co_return;
     if (swarm.LocalNodeState == "active")
-        throw Error{Errc::Invalid, "this engine is a worker of its Swarm: Berth's controller needs a manager"};
+        throw Error{
+            Errc::Invalid, "this engine is a worker of its Swarm: Berth's controller needs a manager"};
     if (swarm.LocalNodeState == "inactive" || swarm.LocalNodeState.empty())
         co_return co_await init_swarm(docker, std::move(advertise));
     throw Error{swarm.LocalNodeState == "pending" ? Errc::Unavailable : Errc::Invalid,
@@ -45,7 +47,8 @@ awaitable<> ensure_edge_network(docker::Client& docker, SwarmSettings settings)
 {
     const auto network = co_await docker.find_network(settings.edge_network);
     if (network && network->Driver != "overlay")
-        throw Error{Errc::Invalid, "the network " + settings.edge_network + " exists and is no overlay (EDGE_NETWORK)"};
+        throw Error{Errc::Invalid,
+            "the network " + settings.edge_network + " exists and is no overlay (EDGE_NETWORK)"};
     if (network) co_return;
     bool raced = false;
     try {
@@ -54,7 +57,9 @@ awaitable<> ensure_edge_network(docker::Client& docker, SwarmSettings settings)
         raced = error.code() == Errc::Exists || error.code() == Errc::Conflict;
         if (!raced) throw;
     }
-    if (!raced) log::info("made the edge network", {{"network", settings.edge_network}, {"subnet", settings.edge_subnet}});
+    if (!raced)
+        log::info(
+            "made the edge network", {{"network", settings.edge_network}, {"subnet", settings.edge_subnet}});
 }
 
 } // namespace

@@ -26,10 +26,13 @@ struct WorkspaceReconciler::Look {
 
 WorkspaceReconciler::WorkspaceReconciler(Store& store, docker::Client& docker, docker::Observed& observed,
     Transport& traefik, Clock& clock, WorkspaceSettings settings)
-    : store_(store), docker_(docker), observed_(observed), traefik_(traefik), clock_(clock),
+    : store_(store),
+      docker_(docker),
+      observed_(observed),
+      traefik_(traefik),
+      clock_(clock),
       settings_(std::move(settings))
-{
-}
+{}
 
 void WorkspaceReconciler::watch(Sources<Workspace>& on)
 {
@@ -60,9 +63,14 @@ awaitable<Plan> WorkspaceReconciler::step(Workspace& workspace)
     workspace.status.urls = workspace_urls(settings_.address, workspace.metadata.name);
     if (plan.in_transition) observed_.watch_closely(kWatchFor);
     switch (plan.step) {
-    case Step::None: break;
-    case Step::Create: co_await create(workspace, look.flavor); break;
-    case Step::Remove: co_await remove(plan.service_id); break;
+    case Step::None:
+        break;
+    case Step::Create:
+        co_await create(workspace, look.flavor);
+        break;
+    case Step::Remove:
+        co_await remove(plan.service_id);
+        break;
     }
     co_return plan;
 }
@@ -97,7 +105,8 @@ awaitable<std::optional<docker::Service>> WorkspaceReconciler::service_of(const 
     const auto name = service_name(workspace.metadata.name);
     if (const auto cached = observed_.service_by_name(name)) co_return *cached;
     const bool expected = !workspace.status.serviceName.empty();
-    const bool leaving = workspace.status.phase == Phase::stopping && clock_.now() - last_change(workspace) < kDoubt;
+    const bool leaving =
+        workspace.status.phase == Phase::stopping && clock_.now() - last_change(workspace) < kDoubt;
     if (!expected && !leaving) co_return std::nullopt;
     auto live = co_await docker_.find_service(name);
     if (live) observed_.poke();
@@ -105,7 +114,8 @@ awaitable<std::optional<docker::Service>> WorkspaceReconciler::service_of(const 
 }
 
 /// With a service: its tasks. Without: whatever earlier ones have left, which is on its node once it has one.
-std::vector<TaskFacts> WorkspaceReconciler::tasks_of(const Workspace& workspace, const std::string& service_id) const
+std::vector<TaskFacts> WorkspaceReconciler::tasks_of(
+    const Workspace& workspace, const std::string& service_id) const
 {
     const auto& node = workspace.status.nodeId;
     const auto tasks = !service_id.empty() ? observed_.tasks_of_service(service_id)
@@ -166,8 +176,8 @@ awaitable<> WorkspaceReconciler::create(Workspace& workspace, const Flavor& flav
     observed_.poke();
     if (!failure) co_return;
     if (failure->code() == Errc::Exists || failure->code() == Errc::Conflict) {
-        // Ours from an attempt whose answer was lost, or a foreign one: the live look of the next step tells. The
-        // name stays noted, so that step asks Docker itself.
+        // Ours from an attempt whose answer was lost, or a foreign one: the live look of the next step tells.
+        // The name stays noted, so that step asks Docker itself.
         co_await observed_.relist_now();
         if (!observed_.service_by_name(workspace.status.serviceName)) workspace.status.serviceName.clear();
         co_return;
@@ -176,8 +186,8 @@ awaitable<> WorkspaceReconciler::create(Workspace& workspace, const Flavor& flav
     if (failure->code() == Errc::Unavailable || failure->code() == Errc::Timeout) throw *failure;
     log::warning("Docker refused a workspace's service",
         {{"workspace", workspace.metadata.name}, {"error", failure->what()}});
-    Condition placed{std::string(condition::kPlaced), ConditionStatus::False, "ServiceRefused", failure->what(), {},
-        workspace.metadata.generation};
+    Condition placed{std::string(condition::kPlaced), ConditionStatus::False, "ServiceRefused",
+        failure->what(), {}, workspace.metadata.generation};
     set_condition(workspace.status.conditions, std::move(placed), clock_.now());
     throw Error{Errc::Unavailable, "Docker refused the service: " + std::string(failure->what())};
 }

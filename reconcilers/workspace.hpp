@@ -1,5 +1,6 @@
 #pragma once
-// Keeps each Workspace the way its spec wants it: observe → decide (workspace_plan) → one idempotent step → return.
+// Keeps each Workspace the way its spec wants it: observe → decide (workspace_plan) → one idempotent step →
+// return.
 
 #include "controller/base/http_client.hpp"
 #include "controller/runtime/action.hpp"
@@ -9,10 +10,10 @@
 
 namespace berth {
 
-/// Owned by main; lives on the I/O thread; any number of keys at the same time (one key never twice). Reads Docker
-/// from Observed's cache, and live only where a stale answer would do harm. Creates by a fixed name and removes by
-/// ID, so every step can be repeated. Throws Error for the controller's back-off; an unknown outcome is looked at
-/// again, never assumed.
+/// Owned by main; lives on the I/O thread; any number of keys at the same time (one key never twice). Reads
+/// Docker from Observed's cache, and live only where a stale answer would do harm. Creates by a fixed name
+/// and removes by ID, so every step can be repeated. Throws Error for the controller's back-off; an unknown
+/// outcome is looked at again, never assumed.
 class WorkspaceReconciler {
 public:
     /// `traefik` reaches the reverse proxy (TRAEFIK_URL) for the probe. Everything outlives the reconciler.

@@ -14,9 +14,10 @@ constexpr Duration kSoon{100};
 bool has_any(const std::string& text, std::initializer_list<std::string_view> parts)
 {
     std::string lower(text);
-    std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) { return char(std::tolower(c)); });
-    return std::any_of(
-        parts.begin(), parts.end(), [&](std::string_view part) { return lower.find(part) != std::string::npos; });
+    std::transform(
+        lower.begin(), lower.end(), lower.begin(), [](unsigned char c) { return char(std::tolower(c)); });
+    return std::any_of(parts.begin(), parts.end(),
+        [&](std::string_view part) { return lower.find(part) != std::string::npos; });
 }
 
 std::string where(const WorkspaceStatus& status)
@@ -34,9 +35,10 @@ Plan decide(const Workspace& workspace, const Seen& seen, const LifeLimits& limi
 std::string task_problem(const std::string& message)
 {
     if (has_any(message, {"no such image", "pull access denied", "manifest unknown", "not found: manifest",
-                          "repository does not exist", "image not known"}))
+                             "repository does not exist", "image not known"}))
         return "ImageMissing";
-    if (has_any(message, {"no suitable node", "insufficient resources", "scheduling constraints not satisfied"}))
+    if (has_any(
+            message, {"no suitable node", "insufficient resources", "scheduling constraints not satisfied"}))
         return "NoNodeFits";
     return "TaskRejected";
 }
@@ -44,14 +46,20 @@ std::string task_problem(const std::string& message)
 std::string sync_problem(const std::string& message)
 {
     if (has_any(message, {"403", "forbidden", "accessdenied", "access denied", "signaturedoesnotmatch",
-                          "invalidaccesskey", "401"}))
+                             "invalidaccesskey", "401"}))
         return "S3Denied";
-    if (has_any(message, {"nosuchbucket", "404", "bucket not found", "directory not found"})) return "S3NotFound";
+    if (has_any(message, {"nosuchbucket", "404", "bucket not found", "directory not found"}))
+        return "S3NotFound";
     return "S3Unavailable";
 }
 
-WorkspaceDecider::WorkspaceDecider(const Workspace& workspace, const Seen& seen, const LifeLimits& limits, Time now)
-    : ws_(workspace), seen_(seen), limits_(limits), now_(now), st_(plan_.status)
+WorkspaceDecider::WorkspaceDecider(
+    const Workspace& workspace, const Seen& seen, const LifeLimits& limits, Time now)
+    : ws_(workspace),
+      seen_(seen),
+      limits_(limits),
+      now_(now),
+      st_(plan_.status)
 {
     st_ = workspace.status;
 }
@@ -63,7 +71,8 @@ Plan WorkspaceDecider::decide()
         run();
     else
         stop();
-    const bool live = st_.phase == Phase::starting || st_.phase == Phase::running || st_.phase == Phase::stopping;
+    const bool live =
+        st_.phase == Phase::starting || st_.phase == Phase::running || st_.phase == Phase::stopping;
     if (live && !plan_.next_look) look_again(limits_.safety_net);
     const bool ready = st_.phase == Phase::running || st_.phase == Phase::warm;
     const std::string_view phase = detail::enumerator_name(st_.phase);
@@ -136,7 +145,8 @@ void WorkspaceDecider::take_over_report()
     locate_files();
     const bool current = report_is_current();
     const bool up = current && seen_.report->container.state == ContainerState::running;
-    const bool serves = st_.phase == Phase::starting || st_.phase == Phase::running || st_.phase == Phase::warm;
+    const bool serves =
+        st_.phase == Phase::starting || st_.phase == Phase::running || st_.phase == Phase::warm;
     st_.address = up && serves ? seen_.report->container.address : "";
     st_.health = up ? seen_.report->health : Health{};
     st_.resourceUsage = up ? seen_.report->resourceUsage : std::nullopt;
@@ -154,22 +164,24 @@ void WorkspaceDecider::take_over_sync()
     st_.sync.receipt = reported && !reported->final ? reported : receipt;
 }
 
-/// Files are where a report says so; before the first report, where the task's container was made. A task that is
-/// only on its way there may still be refused, and its successor go elsewhere.
+/// Files are where a report says so; before the first report, where the task's container was made. A task
+/// that is only on its way there may still be refused, and its successor go elsewhere.
 void WorkspaceDecider::locate_files()
 {
     if (seen_.report && !seen_.report->nodeId.empty()) {
         const auto& report = *seen_.report;
         const bool container = report_is_current() && (report.container.state == ContainerState::created ||
                                                           report.container.state == ContainerState::running);
-        // What an old report says of volumes is no news for a workspace that has been cleaned up; stay_stopped looks.
+        // What an old report says of volumes is no news for a workspace that has been cleaned up;
+        // stay_stopped looks.
         const bool files = report.filesVolume && st_.phase != Phase::stopped;
         if (container || (files && (st_.nodeId.empty() || st_.nodeId == report.nodeId))) {
             st_.nodeId = report.nodeId;
             st_.nodeName = report.nodeName;
         }
     }
-    const bool live = st_.phase == Phase::starting || st_.phase == Phase::running || st_.phase == Phase::stopping;
+    const bool live =
+        st_.phase == Phase::starting || st_.phase == Phase::running || st_.phase == Phase::stopping;
     if (live) pin_to_task({TaskStage::running, TaskStage::ended});
 }
 
@@ -194,7 +206,8 @@ void WorkspaceDecider::stop()
             remove_condition(st_.conditions, type);
         enter(Phase::stopping, st_.shutdownReason, "stopping; the files are being saved");
     }
-    pin_to_task({TaskStage::placed}); // it may get its container, and so its volume, before it hears of the end
+    pin_to_task(
+        {TaskStage::placed}); // it may get its container, and so its volume, before it hears of the end
     if (seen_.service && seen_.service->ours) return remove_service();
     remove_condition(st_.conditions, condition::kNameTaken);
     st_.serviceName.clear();
@@ -237,12 +250,13 @@ bool WorkspaceDecider::volumes_gone() const
 {
     const auto& report = seen_.report;
     if (!report || report->filesVolume || report->controlVolume) return false;
-    return report->container.state == ContainerState::absent || report->container.state == ContainerState::exited;
+    return report->container.state == ContainerState::absent ||
+           report->container.state == ContainerState::exited;
 }
 
-/// An old final receipt must not stand for files that a later container has written: it is of this container, or was
-/// taken after this start. An agent with a slow clock gets a minute to say it once more; it removes nothing itself
-/// unless the receipt is of the present incarnation.
+/// An old final receipt must not stand for files that a later container has written: it is of this container,
+/// or was taken after this start. An agent with a slow clock gets a minute to say it once more; it removes
+/// nothing itself unless the receipt is of the present incarnation.
 bool WorkspaceDecider::accept_receipt()
 {
     if (!seen_.report || !seen_.report->sync.receipt || !seen_.report->sync.receipt->final) return false;
@@ -288,10 +302,12 @@ void WorkspaceDecider::report_risk()
         set(condition::kDataAtRisk, true, seen_.node_known ? "NodeDown" : "NodeGone",
             "unsaved files are on node " + node + ", which can't be reached; they are kept there");
     } else if (seen_.report && (state == SyncState::failing || state == SyncState::held)) {
-        set(condition::kDataAtRisk, true, state == SyncState::held ? "SyncHeld" : sync_problem(st_.sync.message),
+        set(condition::kDataAtRisk, true,
+            state == SyncState::held ? "SyncHeld" : sync_problem(st_.sync.message),
             "files on node " + node + " are not saved yet: " + st_.sync.message);
     } else if (now_ - entered(Phase::stopping) >= limits_.at_risk_after) {
-        set(condition::kDataAtRisk, true, "Unconfirmed", "node " + node + " has not confirmed that the files are saved");
+        set(condition::kDataAtRisk, true, "Unconfirmed",
+            "node " + node + " has not confirmed that the files are saved");
     } else {
         return;
     }

@@ -2,9 +2,10 @@
 // The pure half of WorkspaceReconciler: from what is wanted and what is seen to one step and a new status.
 // No I/O, no clock, any thread; every row of the life cycle has a table test.
 //
-// One call makes at most one step. A new incarnation is saved before the service that carries it is created, so a
-// controller that dies in between finds out from the labels what it had done:
-//   begin/replace: incarnation+1, serviceName "" → save → old service removed, its tasks gone → create → serviceName
+// One call makes at most one step. A new incarnation is saved before the service that carries it is created,
+// so a controller that dies in between finds out from the labels what it had done:
+//   begin/replace: incarnation+1, serviceName "" → save → old service removed, its tasks gone → create →
+//   serviceName
 // No phase is a lock: wanted "running" or "stopped" is followed from every phase.
 
 #include "api/types/workspace_report.hpp"
@@ -22,8 +23,8 @@ struct ServiceFacts {
     bool altered = false;     ///< somebody changed it since
 };
 
-/// waiting: no node yet. placed: on a node, on its way to running. ended: its container is over. refused: it never
-/// had one. gone tasks are not listed at all.
+/// waiting: no node yet. placed: on a node, on its way to running. ended: its container is over. refused: it
+/// never had one. gone tasks are not listed at all.
 enum class TaskStage { waiting, placed, running, ended, refused };
 
 struct TaskFacts {
@@ -61,8 +62,8 @@ struct Plan {
     std::string service_id; ///< of Remove
     WorkspaceStatus status;
     std::optional<Duration> next_look; ///< unset: only when something changes
-    bool in_transition = false; ///< worth watching Docker closely
-    bool finished = false;      ///< stopped, and nothing is left on any node
+    bool in_transition = false;        ///< worth watching Docker closely
+    bool finished = false;             ///< stopped, and nothing is left on any node
 };
 
 Plan decide(const Workspace& workspace, const Seen& seen, const LifeLimits& limits, Time now);

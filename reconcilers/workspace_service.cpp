@@ -24,7 +24,8 @@ std::int64_t number(const std::string& text)
 
 docker::StringMap owner_labels(const Workspace& workspace, const std::string& install_id)
 {
-    return {{std::string(kInstallLabel), install_id}, {std::string(kKindLabel), std::string(Workspace::kind().kind)},
+    return {{std::string(kInstallLabel), install_id},
+        {std::string(kKindLabel), std::string(Workspace::kind().kind)},
         {std::string(kOrgLabel), workspace.metadata.org}, {std::string(kNameLabel), workspace.metadata.name},
         {std::string(kUidLabel), workspace.metadata.uid}};
 }
@@ -50,8 +51,8 @@ docker::Strings environment(const Workspace& workspace, const Flavor& flavor)
     return lines;
 }
 
-docker::ContainerSpec container(
-    const Workspace& workspace, const Flavor& flavor, const WorkspaceSettings& settings, docker::StringMap labels)
+docker::ContainerSpec container(const Workspace& workspace, const Flavor& flavor,
+    const WorkspaceSettings& settings, docker::StringMap labels)
 {
     const auto& name = workspace.metadata.name;
     const auto owner = owner_labels(workspace, settings.install_id);
@@ -114,7 +115,8 @@ Flavor flavor_of(const std::optional<WorkspaceTemplate>& chosen, const Workspace
     return {settings.image, settings.limits, settings.pids_limit, {}};
 }
 
-docker::ServiceSpec desired_service(const Workspace& workspace, const Flavor& flavor, const WorkspaceSettings& settings)
+docker::ServiceSpec desired_service(
+    const Workspace& workspace, const Flavor& flavor, const WorkspaceSettings& settings)
 {
     docker::ServiceSpec spec;
     spec.Name = service_name(workspace.metadata.name);
@@ -148,8 +150,8 @@ std::string spec_hash(const docker::ServiceSpec& spec)
     auto labels = spec.Labels;
     labels.erase(std::string(kSpecHashLabel));
     json::object facts{{"name", spec.Name}, {"labels", encode(labels)}, {"image", box.Image},
-        {"containerLabels", encode(box.Labels)}, {"env", encode(box.Env)}, {"mounts", mounts_json(box.Mounts)},
-        {"command", encode(box.Command)}, {"args", encode(box.Args)}};
+        {"containerLabels", encode(box.Labels)}, {"env", encode(box.Env)},
+        {"mounts", mounts_json(box.Mounts)}, {"command", encode(box.Command)}, {"args", encode(box.Args)}};
     if (task.Resources && task.Resources->Limits) {
         const auto& limits = *task.Resources->Limits;
         facts["limits"] = json::array{limits.NanoCPUs, limits.MemoryBytes, limits.Pids};
@@ -165,7 +167,8 @@ ServiceFacts facts_of(const docker::Service& service, const std::string& install
     const auto& labels = service.Spec.Labels;
     ServiceFacts facts;
     facts.id = service.ID;
-    facts.ours = label(labels, kInstallLabel) == install_id && label(labels, kKindLabel) == Workspace::kind().kind;
+    facts.ours =
+        label(labels, kInstallLabel) == install_id && label(labels, kKindLabel) == Workspace::kind().kind;
     facts.uid = label(labels, kUidLabel);
     facts.incarnation = number(label(labels, kIncarnationLabel));
     facts.request_hash = label(labels, kRequestHashLabel);

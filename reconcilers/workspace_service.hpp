@@ -1,5 +1,6 @@
 #pragma once
-// A workspace as a Docker service, both ways: what is to be created, and what matters of what exists. Pure; any thread.
+// A workspace as a Docker service, both ways: what is to be created, and what matters of what exists. Pure;
+// any thread.
 
 #include "api/types/workspace_template.hpp"
 #include "docker/model.hpp"
@@ -7,8 +8,8 @@
 
 namespace berth {
 
-/// Hash of what the workspace itself asked for (environment, template). A running container is replaced when this
-/// changes; a new image or limit of the install or of the template counts from the next start on.
+/// Hash of what the workspace itself asked for (environment, template). A running container is replaced when
+/// this changes; a new image or limit of the install or of the template counts from the next start on.
 inline constexpr std::string_view kRequestHashLabel = "dev.berth.request-hash";
 
 /// Image, limits and environment of a workspace: its template's, else the install's.
@@ -21,8 +22,10 @@ struct Flavor {
 /// `chosen` is the template that the spec names, unset for none.
 Flavor flavor_of(const std::optional<WorkspaceTemplate>& chosen, const WorkspaceSettings& settings);
 
-/// Deterministic: the same arguments give the same spec. Carries status.incarnation; pinned to status.nodeId when set.
-docker::ServiceSpec desired_service(const Workspace& workspace, const Flavor& flavor, const WorkspaceSettings& settings);
+/// Deterministic: the same arguments give the same spec. Carries status.incarnation; pinned to status.nodeId
+/// when set.
+docker::ServiceSpec desired_service(
+    const Workspace& workspace, const Flavor& flavor, const WorkspaceSettings& settings);
 
 std::string request_hash(const Workspace& workspace);
 /// Over the parts that Docker gives back as they were sent, and without the hash itself.

@@ -14,7 +14,8 @@ constexpr Duration kTick{500};
 bool serves(const WorkspaceReportSpec& report)
 {
     return report.container.state == ContainerState::running && report.restored &&
-           report.health.status == HealthState::healthy && report.health.checks.codeServer && report.health.checks.vnc;
+           report.health.status == HealthState::healthy && report.health.checks.codeServer &&
+           report.health.checks.vnc;
 }
 
 } // namespace
@@ -22,26 +23,32 @@ bool serves(const WorkspaceReportSpec& report)
 bool wants_probe(const Workspace& workspace, const std::optional<WorkspaceReportSpec>& report)
 {
     return workspace.status.phase == Phase::starting && !workspace.metadata.deletionTimestamp &&
-           workspace.spec.desiredState == DesiredState::running && report && workspace.status.incarnation > 0 &&
-           report->container.incarnation == workspace.status.incarnation && !report->container.address.empty() &&
-           serves(*report);
+           workspace.spec.desiredState == DesiredState::running && report &&
+           workspace.status.incarnation > 0 &&
+           report->container.incarnation == workspace.status.incarnation &&
+           !report->container.address.empty() && serves(*report);
 }
 
 void WorkspaceDecider::run()
 {
     switch (st_.phase) {
-    case Phase::pending: return begin("Started");
+    case Phase::pending:
+        return begin("Started");
     case Phase::stopped:
     case Phase::archived:
-    case Phase::stopping: return begin("StartedAgain");
-    case Phase::failed: return stay_failed();
+    case Phase::stopping:
+        return begin("StartedAgain");
+    case Phase::failed:
+        return stay_failed();
     case Phase::warm:
     case Phase::starting:
-    case Phase::running: return keep_running();
+    case Phase::running:
+        return keep_running();
     }
 }
 
-/// A start that somebody asked for: nothing of the past counts against it. Files that are still on a node stay there.
+/// A start that somebody asked for: nothing of the past counts against it. Files that are still on a node
+/// stay there.
 void WorkspaceDecider::begin(std::string reason)
 {
     st_.crashReplacements = 0;
@@ -51,7 +58,8 @@ void WorkspaceDecider::begin(std::string reason)
     st_.startedAt.reset();
     st_.stoppedAt.reset();
     st_.sync = {};
-    for (auto type : {condition::kDataAtRisk, condition::kFilesSafe, condition::kFailed, condition::kNameTaken})
+    for (auto type :
+        {condition::kDataAtRisk, condition::kFilesSafe, condition::kFailed, condition::kNameTaken})
         remove_condition(st_.conditions, type);
     enter(Phase::starting, reason, "starting");
     replace(std::move(reason), "starting");
@@ -151,7 +159,8 @@ bool WorkspaceDecider::ended(std::string& how) const
 {
     if (report_is_current() && seen_.report->container.state == ContainerState::exited) {
         const auto& container = seen_.report->container;
-        how = container.oomKilled ? "it ran out of memory" : "it ended with code " + std::to_string(container.exitCode);
+        how = container.oomKilled ? "it ran out of memory"
+                                  : "it ended with code " + std::to_string(container.exitCode);
         return true;
     }
     for (const auto& task : seen_.tasks) {
@@ -180,7 +189,8 @@ bool WorkspaceDecider::refused()
         if (!rejected && !unplaced) continue;
         const auto problem = task_problem(task.message);
         set(condition::kPlaced, false, problem, task.message);
-        st_.message = problem == "ImageMissing" ? "its image is not there" : "no node runs it: " + task.message;
+        st_.message =
+            problem == "ImageMissing" ? "its image is not there" : "no node runs it: " + task.message;
         if (past_deadline()) {
             fail(problem, task.message);
         } else if (rejected && task.at && now_ - *task.at >= limits_.retry_rejected) {
@@ -203,8 +213,8 @@ void WorkspaceDecider::judge_health()
         // Absent, says the agent; Docker's task decides, and is asked often until it does.
         return watch_closely(std::chrono::seconds{2});
     }
-    const bool sick = report.health.misses >= limits_.max_health_misses ||
-                      report.health.status == HealthState::unhealthy;
+    const bool sick =
+        report.health.misses >= limits_.max_health_misses || report.health.status == HealthState::unhealthy;
     if (sick) {
         if (st_.incidentRestarts >= limits_.max_incident_restarts)
             return fail("ProbeFailed", "code-server or the desktop does not answer, also after a restart");
@@ -226,7 +236,8 @@ void WorkspaceDecider::judge_start()
         set(condition::kPlaced, true, "ContainerRuns", "on node " + seen_.report->nodeName);
         const auto why = why_not_running();
         const bool restored = seen_.report->restored;
-        set(condition::kRestored, restored, restored ? "FilesAreThere" : why.reason, restored ? "" : why.message);
+        set(condition::kRestored, restored, restored ? "FilesAreThere" : why.reason,
+            restored ? "" : why.message);
         const bool healthy = serves(*seen_.report);
         if (healthy) set(condition::kHealthy, true, "ProbesAnswer");
         if (healthy && seen_.routed.value_or(false)) return become_running();
@@ -292,7 +303,8 @@ void WorkspaceDecider::fail(std::string reason, std::string message)
     if (seen_.service && seen_.service->ours) remove_service();
 }
 
-/// Only a changed spec (a restart, other settings) leads out of here; the files stay on their node until then.
+/// Only a changed spec (a restart, other settings) leads out of here; the files stay on their node until
+/// then.
 void WorkspaceDecider::stay_failed()
 {
     const auto* failed = find_condition(st_.conditions, condition::kFailed);

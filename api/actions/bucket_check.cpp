@@ -114,7 +114,8 @@ using Deadline = std::chrono::steady_clock::time_point;
 
 long left_ms(Deadline deadline)
 {
-    const auto left = std::chrono::duration_cast<Duration>(deadline - std::chrono::steady_clock::now()).count();
+    const auto left =
+        std::chrono::duration_cast<Duration>(deadline - std::chrono::steady_clock::now()).count();
     return std::max<long>(1, long(left));
 }
 
@@ -149,14 +150,16 @@ std::string find_problem(const Target& target, std::string probe_key, Deadline d
     };
     Transfer head{target, "HEAD", "", {}, "", left_ms(deadline)};
     Transfer list{target, "GET", "",
-        {{"list-type", "2"}, {"max-keys", "1"}, {"prefix", target.source.prefix.empty() ? "" : target.source.prefix + "/"}},
+        {{"list-type", "2"}, {"max-keys", "1"},
+            {"prefix", target.source.prefix.empty() ? "" : target.source.prefix + "/"}},
         "", left_ms(deadline)};
     Transfer put{target, "PUT", probe_key, {}, kProbeText, left_ms(deadline)};
     run_round({&head, &list, &put});
     std::string found;
     if (!list.ok() && (list.status() == 0 || list.status() == 404))
         found = problem("list", list);
-    else if (!head.ok() && head.status() != 403) // a role may list and write without the right to HEAD the bucket
+    else if (!head.ok() &&
+             head.status() != 403) // a role may list and write without the right to HEAD the bucket
         found = problem("use", head);
     else if (!list.ok())
         found = problem("list", list);
@@ -167,8 +170,10 @@ std::string find_problem(const Target& target, std::string probe_key, Deadline d
     Transfer get{target, "GET", probe_key, {}, "", left_ms(deadline)};
     if (found.empty()) {
         run_round({&get});
-        if (!get.ok()) found = problem("read", get);
-        else if (get.body() != kProbeText) found = "the bucket gave back something else than was written";
+        if (!get.ok())
+            found = problem("read", get);
+        else if (get.body() != kProbeText)
+            found = "the bucket gave back something else than was written";
     }
     Transfer remove{target, "DELETE", probe_key, {}, "", left_ms(deadline)};
     run_round({&remove});
@@ -189,8 +194,8 @@ std::string xml_code(std::string_view body)
 std::string memory_key(const S3Source& source)
 {
     std::string all;
-    for (const auto* part : {&source.endpoint, &source.region, &source.bucket, &source.prefix, &source.accessKeyId,
-             &source.secretAccessKey.reveal()})
+    for (const auto* part : {&source.endpoint, &source.region, &source.bucket, &source.prefix,
+             &source.accessKeyId, &source.secretAccessKey.reveal()})
         all += std::to_string(part->size()) + ":" + *part;
     return sha256_hex(all);
 }
@@ -204,8 +209,10 @@ std::string s3::encode(std::string_view text, bool keep_slashes)
     for (const char raw : text) {
         const auto c = static_cast<unsigned char>(raw);
         const bool plain = (c < 0x80 && std::isalnum(c)) || c == '-' || c == '_' || c == '.' || c == '~';
-        if (plain || (keep_slashes && c == '/')) out += raw;
-        else out.append({'%', kHex[c >> 4], kHex[c & 15]});
+        if (plain || (keep_slashes && c == '/'))
+            out += raw;
+        else
+            out.append({'%', kHex[c >> 4], kHex[c & 15]});
     }
     return out;
 }
@@ -221,12 +228,14 @@ std::string s3::canonical_query(const std::map<std::string, std::string>& query)
 
 std::string s3::endpoint_of(const S3Source& source)
 {
-    auto endpoint = source.endpoint.empty() ? "https://s3." + source.region + ".amazonaws.com" : source.endpoint;
+    auto endpoint =
+        source.endpoint.empty() ? "https://s3." + source.region + ".amazonaws.com" : source.endpoint;
     while (endpoint.ends_with('/')) endpoint.pop_back();
     return endpoint;
 }
 
-std::string s3::url_of(const S3Source& source, std::string_view key, const std::map<std::string, std::string>& query)
+std::string s3::url_of(
+    const S3Source& source, std::string_view key, const std::map<std::string, std::string>& query)
 {
     std::string url = endpoint_of(source) + "/" + encode(source.bucket, false);
     if (!key.empty()) url += "/" + encode(key, true);
@@ -244,14 +253,17 @@ std::string s3::problem_of(
     if (status == 401 || (status == 403 && (code == "InvalidAccessKeyId" || code == "SignatureDoesNotMatch")))
         return "the credentials are not accepted" + detail;
     if (status == 403) return "the credentials may not " + std::string(what) + " in this bucket" + detail;
-    if (status >= 300 && status < 400) return "the bucket is somewhere else: wrong region or endpoint" + detail;
-    return "the S3 endpoint answered " + std::to_string(status) + " to the attempt to " + std::string(what) + detail;
+    if (status >= 300 && status < 400)
+        return "the bucket is somewhere else: wrong region or endpoint" + detail;
+    return "the S3 endpoint answered " + std::to_string(status) + " to the attempt to " + std::string(what) +
+           detail;
 }
 
 S3BucketCheck::S3BucketCheck(Executor work, Clock& clock, BucketCheckSettings settings)
-    : work_(std::move(work)), clock_(clock), settings_(std::move(settings))
-{
-}
+    : work_(std::move(work)),
+      clock_(clock),
+      settings_(std::move(settings))
+{}
 
 S3BucketCheck::~S3BucketCheck() = default;
 
@@ -265,13 +277,16 @@ awaitable<> S3BucketCheck::check(S3Source source)
     const std::string folder = source.prefix.empty() ? "" : source.prefix + "/";
     const std::string probe = folder + ".berth/check-" + random_text(12);
     const auto deadline = std::chrono::steady_clock::now() + settings_.deadline;
-    auto work = [target = std::move(target), probe, deadline] { return find_problem(target, probe, deadline); };
+    auto work = [target = std::move(target), probe, deadline] {
+        return find_problem(target, probe, deadline);
+    };
     const auto problem = co_await offload(work_, std::move(work));
     if (!problem.empty()) throw Error{Errc::Invalid, problem}.as("INVALID_S3_BUCKET");
 
     if (good_until_.size() >= settings_.remember_at_most)
         std::erase_if(good_until_, [now = clock_.tick()](const auto& item) { return item.second <= now; });
-    if (good_until_.size() < settings_.remember_at_most) good_until_[key] = clock_.tick() + settings_.remember;
+    if (good_until_.size() < settings_.remember_at_most)
+        good_until_[key] = clock_.tick() + settings_.remember;
 }
 
 } // namespace berth

@@ -1,5 +1,6 @@
 #pragma once
-// Whether a bucket can hold a workspace's files: it exists, and the credentials may list, write, read and delete (W25).
+// Whether a bucket can hold a workspace's files: it exists, and the credentials may list, write, read and
+// delete (W25).
 
 #include "api/actions/settings.hpp"
 #include "controller/base/async.hpp"
@@ -12,14 +13,15 @@ namespace berth {
 /// The seam between the API and object storage; a test puts a fake behind it.
 struct BucketCheck {
     virtual ~BucketCheck() = default;
-    /// Returns when the bucket is fit. Throws Error{Invalid} as INVALID_S3_BUCKET with the reason; never a secret.
+    /// Returns when the bucket is fit. Throws Error{Invalid} as INVALID_S3_BUCKET with the reason; never a
+    /// secret.
     virtual awaitable<> check(S3Source source) = 0;
 };
 
 /// The real one: signed requests (SigV4, path style) on the work executor, all of a round at once:
-/// HEAD bucket + LIST one + PUT probe, then GET probe, then DELETE probe. The probe is an object of its own under
-/// <prefix>/.berth/. http and https only, no redirects. A success is remembered for a while, a failure is not.
-/// Owned by main; I/O thread.
+/// HEAD bucket + LIST one + PUT probe, then GET probe, then DELETE probe. The probe is an object of its own
+/// under <prefix>/.berth/. http and https only, no redirects. A success is remembered for a while, a failure
+/// is not. Owned by main; I/O thread.
 class S3BucketCheck final : public BucketCheck {
 public:
     S3BucketCheck(Executor work, Clock& clock, BucketCheckSettings settings = {});
@@ -42,10 +44,12 @@ std::string canonical_query(const std::map<std::string, std::string>& query);
 /// "https://s3.eu-central-1.amazonaws.com" when the source names no endpoint; without a slash at the end.
 std::string endpoint_of(const S3Source& source);
 /// Path style: <endpoint>/<bucket>[/<key>][?query].
-std::string url_of(const S3Source& source, std::string_view key, const std::map<std::string, std::string>& query);
+std::string url_of(
+    const S3Source& source, std::string_view key, const std::map<std::string, std::string>& query);
 
 /// What went wrong, for a person. `what` is "list", "write", …; `status` 0 = no answer.
-std::string problem_of(std::string_view what, long status, std::string_view body, std::string_view transport_error);
+std::string problem_of(
+    std::string_view what, long status, std::string_view body, std::string_view transport_error);
 
 } // namespace s3
 

@@ -8,16 +8,18 @@ namespace {
 
 bool contains(std::string_view text, std::string_view lower)
 {
-    const auto same = [](char left, char right) { return std::tolower(static_cast<unsigned char>(left)) == right; };
+    const auto same = [](char left, char right) {
+        return std::tolower(static_cast<unsigned char>(left)) == right;
+    };
     return std::search(text.begin(), text.end(), lower.begin(), lower.end(), same) != text.end();
 }
 
 /// "/s3/secretAccessKey" of the spec is "/awsSecretAccessKey" of the request.
 std::string request_field(const std::string& field)
 {
-    static const std::map<std::string, std::string> kNames{{"/s3/bucket", "/s3Bucket"}, {"/s3/region", "/s3Region"},
-        {"/s3/prefix", "/s3Prefix"}, {"/s3/endpoint", "/s3Endpoint"}, {"/s3/accessKeyId", "/awsAccessKeyId"},
-        {"/s3/secretAccessKey", "/awsSecretAccessKey"}};
+    static const std::map<std::string, std::string> kNames{{"/s3/bucket", "/s3Bucket"},
+        {"/s3/region", "/s3Region"}, {"/s3/prefix", "/s3Prefix"}, {"/s3/endpoint", "/s3Endpoint"},
+        {"/s3/accessKeyId", "/awsAccessKeyId"}, {"/s3/secretAccessKey", "/awsSecretAccessKey"}};
     const auto found = kNames.find(field);
     return found == kNames.end() ? field : found->second;
 }
@@ -63,13 +65,18 @@ void validate(const CallbackRequest& request, const std::string& path, Problems&
 ContainerStatus container_status(const Workspace& workspace)
 {
     const auto phase = workspace.status.phase;
-    const bool wanted = workspace.spec.desiredState == DesiredState::running && !workspace.metadata.deletionTimestamp;
+    const bool wanted =
+        workspace.spec.desiredState == DesiredState::running && !workspace.metadata.deletionTimestamp;
     switch (phase) {
-    case Phase::archived: return wanted ? ContainerStatus::starting : ContainerStatus::archived;
-    case Phase::stopped: return wanted ? ContainerStatus::starting : ContainerStatus::stopped;
+    case Phase::archived:
+        return wanted ? ContainerStatus::starting : ContainerStatus::archived;
+    case Phase::stopped:
+        return wanted ? ContainerStatus::starting : ContainerStatus::stopped;
     case Phase::pending:
-    case Phase::stopping: return wanted ? ContainerStatus::starting : ContainerStatus::stopping;
-    default: break;
+    case Phase::stopping:
+        return wanted ? ContainerStatus::starting : ContainerStatus::stopping;
+    default:
+        break;
     }
     if (!wanted) return ContainerStatus::stopping;
     const bool restarting = workspace.spec.restarts != workspace.status.observedRestarts;
@@ -99,7 +106,8 @@ ContainerView container_view(const Workspace& workspace, const PublicAddress& ad
         view.uptime = std::chrono::duration_cast<std::chrono::seconds>(now - *status.startedAt).count();
     if (!status.shutdownReason.empty()) view.shutdownReason = status.shutdownReason;
     const bool live = view.status == ContainerStatus::starting || view.status == ContainerStatus::running;
-    if (live) view.health = ContainerHealth{status.health.status, status.health.lastCheck, status.health.checks};
+    if (live)
+        view.health = ContainerHealth{status.health.status, status.health.lastCheck, status.health.checks};
     view.resourceLimits = status.resourceLimits;
     view.resourceUsage = status.resourceUsage;
     view.sync = {status.sync.state, status.sync.lastSyncAt, status.sync.pendingFiles, status.sync.receipt,
@@ -129,7 +137,8 @@ Workspace workspace_from(const StartRequest& request, const S3Defaults& defaults
     Problems spec_problems;
     validate(spec, "", spec_problems);
     validate(spec.s3, "/s3", spec_problems);
-    for (auto& problem : spec_problems) problems.push_back({request_field(problem.field), std::move(problem.problem)});
+    for (auto& problem : spec_problems)
+        problems.push_back({request_field(problem.field), std::move(problem.problem)});
     if (!problems.empty()) throw Error{std::move(problems)};
     return workspace;
 }

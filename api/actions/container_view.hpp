@@ -1,6 +1,6 @@
 #pragma once
-// How /api/containers shows a workspace (W1 to W3), and what it accepts. Wire structs: member names are the contract.
-// Pure; any thread.
+// How /api/containers shows a workspace (W1 to W3), and what it accepts. Wire structs: member names are the
+// contract. Pure; any thread.
 
 #include "api/actions/settings.hpp"
 #include "api/types/workspace.hpp"
@@ -29,7 +29,8 @@ struct StartRequest {
         std::pair{"env", "environment of the workspace"}};
 };
 BOOST_DESCRIBE_STRUCT(StartRequest, (),
-    (s3Bucket, s3Region, s3Prefix, s3Endpoint, awsAccessKeyId, awsSecretAccessKey, vncPassword, template_, env))
+    (s3Bucket, s3Region, s3Prefix, s3Endpoint, awsAccessKeyId, awsSecretAccessKey, vncPassword, template_,
+        env))
 
 struct StartAnswer {
     std::string id;
@@ -38,7 +39,8 @@ struct StartAnswer {
     WorkspaceUrls urls;
     std::string message;
     std::optional<std::string> vncPassword;
-    static constexpr std::array docs{std::pair{"vncPassword", "only when it was made here; it is not shown again"}};
+    static constexpr std::array docs{
+        std::pair{"vncPassword", "only when it was made here; it is not shown again"}};
 };
 BOOST_DESCRIBE_STRUCT(StartAnswer, (), (id, serviceName, status, urls, message, vncPassword))
 
@@ -84,8 +86,8 @@ struct ContainerView {
         std::pair{"conditions", "among them DataAtRisk: unsaved files are kept on the named node"}};
 };
 BOOST_DESCRIBE_STRUCT(ContainerView, (),
-    (id, serviceName, status, message, urls, s3Bucket, s3Region, s3Prefix, createdAt, startedAt, stoppedAt, lastActivity,
-        uptime, shutdownReason, health, resourceLimits, resourceUsage, sync, node, conditions))
+    (id, serviceName, status, message, urls, s3Bucket, s3Region, s3Prefix, createdAt, startedAt, stoppedAt,
+        lastActivity, uptime, shutdownReason, health, resourceLimits, resourceUsage, sync, node, conditions))
 
 struct ContainerList {
     std::vector<ContainerView> containers;
@@ -108,8 +110,9 @@ ContainerView container_view(const Workspace& workspace, const PublicAddress& ad
 /// Whether the lower-case text occurs in the id, the bucket, the prefix or the node's name.
 bool matches_search(const Workspace& workspace, std::string_view lower);
 
-/// The object that a start asks for, without a name. Empty endpoint and credentials become the install's own, which are
-/// never sent to an endpoint that somebody else named. Throws Error{Invalid} with the request's field names.
+/// The object that a start asks for, without a name. Empty endpoint and credentials become the install's own,
+/// which are never sent to an endpoint that somebody else named. Throws Error{Invalid} with the request's
+/// field names.
 Workspace workspace_from(const StartRequest& request, const S3Defaults& defaults);
 
 } // namespace berth

@@ -27,7 +27,8 @@ HttpError refused() { return HttpError{401, "AUTHENTICATION_FAILED", "authentica
 
 std::string lower(std::string text)
 {
-    std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return char(std::tolower(c)); });
+    std::transform(
+        text.begin(), text.end(), text.begin(), [](unsigned char c) { return char(std::tolower(c)); });
     return text;
 }
 
@@ -56,8 +57,9 @@ std::int64_t count_owned(Txn& txn, const std::string& owner)
 void check_quota(Txn& txn, const std::string& owner, std::int64_t limit)
 {
     if (limit > 0 && count_owned(txn, owner) >= limit)
-        throw Error{Errc::Quota, "this key may have " + std::to_string(limit) + " containers at the same time"}.as(
-            "RESOURCE_LIMIT_EXCEEDED");
+        throw Error{
+            Errc::Quota, "this key may have " + std::to_string(limit) + " containers at the same time"}
+            .as("RESOURCE_LIMIT_EXCEEDED");
 }
 
 /// W20: a name that nobody has, found in the transaction that takes it.
@@ -84,17 +86,19 @@ bool wants_running(const Workspace& workspace)
 
 void refuse_deleted(const Workspace& workspace)
 {
-    if (workspace.metadata.deletionTimestamp)
-        throw Error{Errc::Conflict, "the container is being deleted"};
+    if (workspace.metadata.deletionTimestamp) throw Error{Errc::Conflict, "the container is being deleted"};
 }
 
 } // namespace
 
-Containers::Containers(Store& store, const WorkspaceCache& workspaces, BucketCheck& buckets, const Clock& clock,
-    ContainerSettings settings)
-    : store_(store), workspaces_(workspaces), buckets_(buckets), clock_(clock), settings_(std::move(settings))
-{
-}
+Containers::Containers(Store& store, const WorkspaceCache& workspaces, BucketCheck& buckets,
+    const Clock& clock, ContainerSettings settings)
+    : store_(store),
+      workspaces_(workspaces),
+      buckets_(buckets),
+      clock_(clock),
+      settings_(std::move(settings))
+{}
 
 void Containers::mount(Router& router)
 {
@@ -106,10 +110,12 @@ void Containers::mount(Router& router)
 void Containers::mount_start(Router& router)
 {
     Doc doc{.summary = "Start a container", .tag = std::string(kTag), .success = 201, .roles = kUsers};
-    doc.description = "Records the wish and answers at once; ask for the container to see when it runs. With an "
-                      "Idempotency-Key a repeated request gets the first answer.";
+    doc.description =
+        "Records the wish and answers at once; ask for the container to see when it runs. With an "
+        "Idempotency-Key a repeated request gets the first answer.";
     doc.errors = {409, 422, 503};
-    doc.headers = {Param::text("Idempotency-Key", "the same key and body get the same answer for 24 hours", 128)};
+    doc.headers = {
+        Param::text("Idempotency-Key", "the same key and body get the same answer for 24 hours", 128)};
     doc.max_body = 8 << 20; // 128 variables of 32 KiB
     doc.example_request = json::object{{"s3Bucket", "demo"}};
     auto handler = [this](Call call) { return start(std::move(call)); };
@@ -136,13 +142,17 @@ void Containers::mount_reads(Router& router)
 void Containers::mount_verbs(Router& router)
 {
     Doc stop{.summary = "Stop a container", .tag = std::string(kTag), .success = 202, .roles = kUsers};
-    stop.description = "The files go to S3 once more, then everything on the node is removed. 200 when it was "
-                       "stopped already. force=1 gives up files that can't be saved.";
+    stop.description =
+        "The files go to S3 once more, then everything on the node is removed. 200 when it was "
+        "stopped already. force=1 gives up files that can't be saved.";
     stop.more_success = {200};
     stop.query = {Param::flag("force", "give up unsaved files")};
     router.del("/api/containers/{id}", std::move(stop), &Containers::stop, this);
 
-    Doc again{.summary = "Start a stopped container again", .tag = std::string(kTag), .success = 202, .roles = kUsers};
+    Doc again{.summary = "Start a stopped container again",
+        .tag = std::string(kTag),
+        .success = 202,
+        .roles = kUsers};
     again.description = "The same id and URLs. 200 when it is wanted running already.";
     again.more_success = {200};
     again.errors = {409, 503};
@@ -184,7 +194,8 @@ awaitable<Reply> Containers::start(Call call)
     draft.metadata.labels[std::string(kOwnerLabel)] = owner_label(call.principal.name);
     co_await check_start(draft);
 
-    auto work = [once, draft, answer, address = settings_.address, who = call.principal](Txn& txn) mutable -> Reply {
+    auto work = [once, draft, answer, address = settings_.address, who = call.principal](
+                    Txn& txn) mutable -> Reply {
         if (auto earlier = once.earlier(txn)) return std::move(*earlier);
         check_quota(txn, who.name, who.max_containers);
         draft.metadata.name = free_id(txn);
@@ -227,7 +238,8 @@ void Containers::admit() const
             log::warning("a node's processors are busy", {{"node", status.hostname}, {"percent", cpu}});
     }
     if (candidates > 0 && full == candidates)
-        throw Error{Errc::Quota, "no node has memory to spare; try again later"}.as("RESOURCE_LIMIT_EXCEEDED");
+        throw Error{Errc::Quota, "no node has memory to spare; try again later"}.as(
+            "RESOURCE_LIMIT_EXCEEDED");
 }
 
 awaitable<ContainerList> Containers::list(Call call)
@@ -238,13 +250,15 @@ awaitable<ContainerList> Containers::list(Call call)
     for (const auto& [key, workspace] : workspaces_.all()) {
         if (key.org != kOrg) continue;
         const auto shown = container_status(*workspace);
-        const bool wanted = status ? detail::enumerator_name(shown) == *status : shown != ContainerStatus::archived;
+        const bool wanted =
+            status ? detail::enumerator_name(shown) == *status : shown != ContainerStatus::archived;
         if (wanted && (search.empty() || matches_search(*workspace, search))) found.push_back(workspace);
     }
     const auto newer = [](const WorkspacePtr& left, const WorkspacePtr& right) {
         const auto& a = left->metadata;
         const auto& b = right->metadata;
-        return a.creationTimestamp != b.creationTimestamp ? a.creationTimestamp > b.creationTimestamp : a.name < b.name;
+        return a.creationTimestamp != b.creationTimestamp ? a.creationTimestamp > b.creationTimestamp
+                                                          : a.name < b.name;
     };
     std::sort(found.begin(), found.end(), newer);
 
@@ -265,12 +279,14 @@ awaitable<ContainerView> Containers::show(Call call)
 
 Containers::View Containers::answer(const Edited& edited) const
 {
-    return {container_view(edited.workspace, settings_.address, clock_.now()), edited.changed ? 202u : 200u, {}};
+    return {
+        container_view(edited.workspace, settings_.address, clock_.now()), edited.changed ? 202u : 200u, {}};
 }
 
 awaitable<Containers::View> Containers::stop(Call call)
 {
-    auto work = [key = key_of_call(call), force = call.query_flag("force"), who = call.principal.name](Txn& txn) {
+    auto work = [key = key_of_call(call), force = call.query_flag("force"), who = call.principal.name](
+                    Txn& txn) {
         Edited edited{load(txn, key), false};
         auto& spec = edited.workspace.spec;
         const bool stop = wants_running(edited.workspace);

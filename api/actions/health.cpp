@@ -18,9 +18,12 @@ void finish(ByteSummary& summary)
 
 HealthAction::HealthAction(
     Store& store, const WorkspaceCache& workspaces, const Clock& clock, std::function<DockerHealth()> docker)
-    : store_(store), workspaces_(workspaces), clock_(clock), docker_(std::move(docker)), started_(clock.tick())
-{
-}
+    : store_(store),
+      workspaces_(workspaces),
+      clock_(clock),
+      docker_(std::move(docker)),
+      started_(clock.tick())
+{}
 
 void HealthAction::mount(Router& router)
 {

@@ -9,19 +9,24 @@ constexpr const char* kMemory = "traefik-table";
 constexpr std::string_view kNoRouter =
     R"json("berth-none":{"rule":"Host(`none.berth.invalid`)","service":"noop@internal"})json";
 
-/// Text of an IP address, as it stands in a URL; empty for anything else, so that a report can't write into the table.
+/// Text of an IP address, as it stands in a URL; empty for anything else, so that a report can't write into
+/// the table.
 std::string url_host(const std::string& address)
 {
     constexpr auto kV4 = "0123456789.";
     constexpr auto kV6 = "0123456789abcdefABCDEF:.";
     if (address.empty() || address.size() > 45) return "";
     if (address.find_first_not_of(kV4) == std::string::npos) return address;
-    const bool v6 = address.find(':') != std::string::npos && address.find_first_not_of(kV6) == std::string::npos;
+    const bool v6 =
+        address.find(':') != std::string::npos && address.find_first_not_of(kV6) == std::string::npos;
     return v6 ? "[" + address + "]" : "";
 }
 
 /// The phases that can have a route; the others need not even be decoded.
-bool serves_in(std::string_view phase) { return phase == "starting" || phase == "running" || phase == "warm"; }
+bool serves_in(std::string_view phase)
+{
+    return phase == "starting" || phase == "running" || phase == "warm";
+}
 
 std::string rule_of(const PublicAddress& address, const std::string& id, const WorkspacePort& port)
 {
@@ -61,7 +66,8 @@ std::optional<RouteFragment> route_fragment(const Workspace& workspace, const Ro
 std::string encode_routes(const std::map<Key, RouteFragment>& fragments)
 {
     std::size_t size = 128;
-    for (const auto& [key, fragment] : fragments) size += fragment.routers.size() + fragment.services.size() + 2;
+    for (const auto& [key, fragment] : fragments)
+        size += fragment.routers.size() + fragment.services.size() + 2;
     std::string text;
     text.reserve(size);
     text += R"({"http":{"routers":{)";
@@ -82,10 +88,12 @@ std::string encode_routes(const std::map<Key, RouteFragment>& fragments)
 }
 
 RouteTable::RouteTable(WorkspaceCache& workspaces, Executor executor, Clock& clock, RouteSettings settings)
-    : clock_(clock), table_(std::make_shared<Table>(executor, std::move(settings)))
+    : clock_(clock),
+      table_(std::make_shared<Table>(executor, std::move(settings)))
 {
     for (const auto& [key, workspace] : workspaces.all()) table_->update(key, workspace);
-    workspaces.on_change([table = table_](const Key& key, const WorkspacePtr& workspace) { table->update(key, workspace); });
+    workspaces.on_change(
+        [table = table_](const Key& key, const WorkspacePtr& workspace) { table->update(key, workspace); });
 }
 
 void RouteTable::Table::update(const Key& key, const WorkspacePtr& workspace)
@@ -115,8 +123,9 @@ const std::string& RouteTable::Table::text()
 void RouteTable::mount(Router& router)
 {
     Doc doc{.summary = "Routes for Traefik's HTTP provider",
-        .description = "Dynamic configuration of Traefik v3. A long poll: after the first request on a connection the "
-                       "answer is held until the table changes, at most 50 seconds.",
+        .description =
+            "Dynamic configuration of Traefik v3. A long poll: after the first request on a connection the "
+            "answer is held until the table changes, at most 50 seconds.",
         .tag = "Routes"};
     doc.roles = {Role::proxy, Role::admin};
     doc.long_poll = true;

@@ -1,5 +1,6 @@
 #pragma once
-// The route table for Traefik's HTTP provider: a pure function of the workspaces, answered as a long poll (W42).
+// The route table for Traefik's HTTP provider: a pure function of the workspaces, answered as a long poll
+// (W42).
 
 #include "api/actions/settings.hpp"
 #include "api/actions/workspace_cache.hpp"
@@ -17,12 +18,13 @@ struct RouteFragment {
 /// Nothing for a workspace that has no address or is not wanted running: its URLs then answer 404.
 std::optional<RouteFragment> route_fragment(const Workspace& workspace, const RouteSettings& settings);
 
-/// The whole dynamic configuration. Never without a router: Traefik ignores an empty one and would keep the old.
+/// The whole dynamic configuration. Never without a router: Traefik ignores an empty one and would keep the
+/// old.
 std::string encode_routes(const std::map<Key, RouteFragment>& fragments);
 
-/// GET /api/v1/traefik/config, role proxy. The first request of a connection is answered at once; later ones when the
-/// table differs from what that connection got last, or after `hold`. The table is encoded once per change, whoever
-/// asks. Owned by main, outlives the server; I/O thread; the cache outlives it.
+/// GET /api/v1/traefik/config, role proxy. The first request of a connection is answered at once; later ones
+/// when the table differs from what that connection got last, or after `hold`. The table is encoded once per
+/// change, whoever asks. Owned by main, outlives the server; I/O thread; the cache outlives it.
 class RouteTable {
 public:
     RouteTable(WorkspaceCache& workspaces, Executor executor, Clock& clock, RouteSettings settings);
@@ -39,7 +41,8 @@ public:
 
 private:
     struct Table {
-        Table(const Executor& executor, RouteSettings wanted) : settings(std::move(wanted)), changed(executor) {}
+        Table(const Executor& executor, RouteSettings wanted) : settings(std::move(wanted)), changed(executor)
+        {}
         void update(const Key& key, const WorkspacePtr& workspace);
         const std::string& text();
 

@@ -22,8 +22,8 @@ struct ContainerSettings {
 
 struct RouteSettings {
     PublicAddress address;
-    bool tls = false;                            ///< routers get `tls: {}`
-    Duration hold = std::chrono::seconds{50};    ///< of a poll without news; below Traefik's pollTimeout
+    bool tls = false;                                 ///< routers get `tls: {}`
+    Duration hold = std::chrono::seconds{50};         ///< of a poll without news; below Traefik's pollTimeout
     Duration coalesce = std::chrono::milliseconds{3}; ///< after a change, for the others of a burst
 };
 

@@ -1,5 +1,6 @@
 #pragma once
-// Every Workspace for lists and the route table, decoded at most once per change and only when somebody looks.
+// Every Workspace for lists and the route table, decoded at most once per change and only when somebody
+// looks.
 
 #include "api/types/workspace.hpp"
 #include "storage/store.hpp"
@@ -10,7 +11,8 @@
 
 namespace berth {
 
-/// A shared, immutable workspace that is decoded when it is first looked into: most of a large store rests. I/O thread.
+/// A shared, immutable workspace that is decoded when it is first looked into: most of a large store rests.
+/// I/O thread.
 class WorkspacePtr {
 public:
     WorkspacePtr() = default;
@@ -34,8 +36,8 @@ private:
     std::shared_ptr<Shared> shared_;
 };
 
-/// Follows the store's commits; shows the same as Store::get at every moment. Owned by main, I/O thread. Holds
-/// secrets, as the store does.
+/// Follows the store's commits; shows the same as Store::get at every moment. Owned by main, I/O thread.
+/// Holds secrets, as the store does.
 class WorkspaceCache {
 public:
     explicit WorkspaceCache(Store& store);
@@ -43,8 +45,8 @@ public:
     /// Empty when there is none.
     WorkspacePtr get(const Key& key) const;
     const std::map<Key, WorkspacePtr>& all() const noexcept { return state_->all; }
-    /// Called after the cache holds the new state; empty = removed. For the life of the store: what it refers to must
-    /// live as long, or be shared.
+    /// Called after the cache holds the new state; empty = removed. For the life of the store: what it refers
+    /// to must live as long, or be shared.
     void on_change(std::function<void(const Key&, const WorkspacePtr&)> listener);
 
 private:

@@ -1,6 +1,6 @@
 #pragma once
-// Public addresses of a workspace: one pure function shared by the API, the reconciler and the route table, so that
-// what is promised, probed and routed can't differ. Any thread.
+// Public addresses of a workspace: one pure function shared by the API, the reconciler and the route table,
+// so that what is promised, probed and routed can't differ. Any thread.
 
 #include "api/types/workspace.hpp"
 

@@ -76,15 +76,15 @@ protected:
         return "none";
     }
 
-    Reply start(const std::string& text = R"({"s3Bucket":"demo"})", std::map<std::string, std::string> headers = {})
+    Reply start(
+        const std::string& text = R"({"s3Bucket":"demo"})", std::map<std::string, std::string> headers = {})
     {
         return ask({"POST", "/api/containers/start", text, std::move(headers)});
     }
     std::string started() { return std::string(body(start()).at("id").as_string()); }
     Workspace stored(const std::string& id) { return h.get<Workspace>("default", id); }
     /// What the reconciler would write.
-    template <class F>
-    void set_status(const std::string& id, F change)
+    template <class F> void set_status(const std::string& id, F change)
     {
         auto workspace = stored(id);
         change(workspace.status);

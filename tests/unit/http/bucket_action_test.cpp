@@ -1,4 +1,5 @@
-// The parts of the bucket check that need no S3 server: addresses, the canonical query, the words of its errors.
+// The parts of the bucket check that need no S3 server: addresses, the canonical query, the words of its
+// errors.
 
 #include "api/actions/bucket_check.hpp"
 #include "tests/fakes/harness.hpp"
@@ -38,14 +39,16 @@ TEST(BucketCheck, AddressesArePathStyle)
 TEST(BucketCheck, SaysWhichRightIsMissing)
 {
     const std::string denied = "<Error><Code>AccessDenied</Code></Error>";
-    EXPECT_EQ(s3::problem_of("write", 403, denied, ""), "the credentials may not write in this bucket (AccessDenied)");
+    EXPECT_EQ(s3::problem_of("write", 403, denied, ""),
+        "the credentials may not write in this bucket (AccessDenied)");
     EXPECT_EQ(s3::problem_of("list", 404, "", ""), "the bucket does not exist");
     EXPECT_EQ(s3::problem_of("list", 403, "<Code>SignatureDoesNotMatch</Code>", ""),
         "the credentials are not accepted (SignatureDoesNotMatch)");
     EXPECT_EQ(s3::problem_of("list", 0, "", "Couldn't connect to server"),
         "the S3 endpoint does not answer: Couldn't connect to server");
     EXPECT_EQ(s3::problem_of("list", 403, "<Code>bad \n code</Code>", ""),
-        "the credentials may not list in this bucket") << "nothing of a reply is repeated unchecked";
+        "the credentials may not list in this bucket")
+        << "nothing of a reply is repeated unchecked";
 }
 
 TEST(BucketCheck, AnEndpointThatIsAwayIsAnInvalidBucketWithoutSecrets)

@@ -47,7 +47,8 @@ TEST_F(ActionTest, APasswordOfOnesOwnIsNotRepeated)
 
 TEST_F(ActionTest, TheInstallsCredentialsNeverGoToAnEndpointThatSomebodyElseNamed)
 {
-    EXPECT_EQ(error({"POST", "/api/containers/start", R"({"s3Bucket":"demo","s3Endpoint":"http://evil.example"})"}),
+    EXPECT_EQ(
+        error({"POST", "/api/containers/start", R"({"s3Bucket":"demo","s3Endpoint":"http://evil.example"})"}),
         "VALIDATION_FAILED 400");
     EXPECT_TRUE(buckets.checked.empty());
     const auto own = body(start(R"({"s3Bucket":"demo","s3Endpoint":"http://other.example",
@@ -69,7 +70,8 @@ TEST_F(ActionTest, ProblemsAreNamedByTheRequestsFields)
             ::testing::UnorderedElementsAre("/s3Bucket", "/s3Region", "/awsSecretAccessKey", "/env/1A"));
     }
     EXPECT_EQ(error({"POST", "/api/containers/start", "{}"}), "VALIDATION_FAILED 400");
-    EXPECT_EQ(error({"POST", "/api/containers/start", R"({"s3Bucket":"demo","x":1})"}), "VALIDATION_FAILED 400");
+    EXPECT_EQ(
+        error({"POST", "/api/containers/start", R"({"s3Bucket":"demo","x":1})"}), "VALIDATION_FAILED 400");
     EXPECT_EQ(error({"POST", "/api/containers/start", R"({"s3Bucket":"demo","template":"none"})"}),
         "VALIDATION_FAILED 400");
 }
@@ -102,7 +104,8 @@ TEST_F(ActionTest, AKeyMayHaveSoManyContainersAtATime)
 {
     principal.max_containers = 1;
     const auto id = started();
-    EXPECT_EQ(error({"POST", "/api/containers/start", R"({"s3Bucket":"demo"})"}), "RESOURCE_LIMIT_EXCEEDED 503");
+    EXPECT_EQ(
+        error({"POST", "/api/containers/start", R"({"s3Bucket":"demo"})"}), "RESOURCE_LIMIT_EXCEEDED 503");
     principal.name = "bob";
     started();
     principal.name = "alice";
@@ -123,7 +126,8 @@ TEST_F(ActionTest, AStartIsRefusedOnlyWhenEveryNodeIsFull)
         h.transact(std::move(write));
     };
     put_node("n1", 95);
-    EXPECT_EQ(error({"POST", "/api/containers/start", R"({"s3Bucket":"demo"})"}), "RESOURCE_LIMIT_EXCEEDED 503");
+    EXPECT_EQ(
+        error({"POST", "/api/containers/start", R"({"s3Bucket":"demo"})"}), "RESOURCE_LIMIT_EXCEEDED 503");
     put_node("n2", 50);
     started();
 }
@@ -178,8 +182,9 @@ TEST_F(ActionTest, ShowsWhatTheContractNames)
     });
     const auto reply = ask({"GET", "/api/containers/" + id});
     const auto view = body(reply);
-    for (const auto* name : {"id", "serviceName", "status", "urls", "s3Bucket", "s3Region", "createdAt", "startedAt",
-             "lastActivity", "uptime", "health", "resourceLimits", "resourceUsage", "sync", "node"})
+    for (const auto* name :
+        {"id", "serviceName", "status", "urls", "s3Bucket", "s3Region", "createdAt", "startedAt",
+            "lastActivity", "uptime", "health", "resourceLimits", "resourceUsage", "sync", "node"})
         EXPECT_TRUE(view.as_object().contains(name)) << name;
     EXPECT_EQ(view.at("status"), json::value("running"));
     EXPECT_EQ(view.at("uptime"), json::value(90));
@@ -255,8 +260,10 @@ TEST_F(ActionTest, TheCallbackNeedsTheContainersOwnToken)
     const auto token = stored(id).spec.callbackToken.reveal();
     const std::string reason = R"({"reason":"inactivity"})";
     EXPECT_EQ(error({"POST", path, reason}), "AUTHENTICATION_FAILED 401");
-    EXPECT_EQ(error({"POST", path, reason, {{"Authorization", "Bearer wrong"}}}), "AUTHENTICATION_FAILED 401");
-    EXPECT_EQ(error({"POST", "/api/containers/nobody/callback", reason, {{"Authorization", "Bearer " + token}}}),
+    EXPECT_EQ(
+        error({"POST", path, reason, {{"Authorization", "Bearer wrong"}}}), "AUTHENTICATION_FAILED 401");
+    EXPECT_EQ(
+        error({"POST", "/api/containers/nobody/callback", reason, {{"Authorization", "Bearer " + token}}}),
         "AUTHENTICATION_FAILED 401");
     EXPECT_EQ(error({"POST", path, R"({"reason":""})", {{"Authorization", "Bearer " + token}}}),
         "VALIDATION_FAILED 400");

@@ -65,7 +65,8 @@ TEST(Routes, AreAFunctionOfTheWorkspace)
         EXPECT_EQ(routers.at(name).at("rule"), json::value("Host(`" + name + ".localhost`)"));
         EXPECT_EQ(routers.at(name).at("service"), json::value(name));
         const auto& balancer = services.at(name).at("loadBalancer");
-        EXPECT_EQ(balancer.at("servers").at(0).at("url"), json::value("http://10.201.0.5:" + std::to_string(port)));
+        EXPECT_EQ(
+            balancer.at("servers").at(0).at("url"), json::value("http://10.201.0.5:" + std::to_string(port)));
         EXPECT_EQ(balancer.at("passHostHeader"), json::value(true));
     }
 }

@@ -1,5 +1,6 @@
 #pragma once
-// Builders for the table tests of the workspace plan: a workspace somewhere in its life, and a look at the world.
+// Builders for the table tests of the workspace plan: a workspace somewhere in its life, and a look at the
+// world.
 
 #include "reconcilers/workspace_plan.hpp"
 
@@ -66,7 +67,8 @@ inline WorkspaceReportSpec a_report()
 }
 
 /// Files saved, container gone; `taken` = age of the receipt.
-inline WorkspaceReportSpec a_final_report(bool volumes, Duration age = Duration{0}, std::int64_t incarnation = 2)
+inline WorkspaceReportSpec a_final_report(
+    bool volumes, Duration age = Duration{0}, std::int64_t incarnation = 2)
 {
     auto report = a_report();
     report.container = {};
@@ -84,7 +86,10 @@ inline Seen a_look()
     return seen;
 }
 
-inline Plan plan(const Workspace& ws, const Seen& seen, Time now = kNow) { return decide(ws, seen, kLimits, now); }
+inline Plan plan(const Workspace& ws, const Seen& seen, Time now = kNow)
+{
+    return decide(ws, seen, kLimits, now);
+}
 
 inline const Condition* condition_of(const Plan& plan, std::string_view type)
 {

@@ -15,7 +15,8 @@ docker::ServiceSpec service_of(const std::string& name, docker::StringMap labels
     return spec;
 }
 
-docker::StringMap our_labels(const std::string& name, const std::string& uid, const std::string& install = "install-1")
+docker::StringMap our_labels(
+    const std::string& name, const std::string& uid, const std::string& install = "install-1")
 {
     return {{"dev.berth.install", install}, {"dev.berth.kind", "Workspace"}, {"dev.berth.org", "default"},
         {"dev.berth.name", name}, {"dev.berth.uid", uid}};

@@ -1,5 +1,6 @@
 #pragma once
-// The workspace reconciler in the harness, with a reverse proxy that the test switches and an agent that it plays.
+// The workspace reconciler in the harness, with a reverse proxy that the test switches and an agent that it
+// plays.
 
 #include "reconcilers/orphans.hpp"
 #include "reconcilers/swarm_setup.hpp"
@@ -69,8 +70,7 @@ protected:
     }
     Workspace ws(const std::string& id = "abc") { return h.get<Workspace>("default", id); }
     Phase phase(const std::string& id = "abc") { return ws(id).status.phase; }
-    template <class F>
-    void edit(F change, const std::string& id = "abc")
+    template <class F> void edit(F change, const std::string& id = "abc")
     {
         auto workspace = ws(id);
         change(workspace.spec);
@@ -85,7 +85,8 @@ protected:
         return found == service->Spec.Labels.end() ? "no label" : found->second;
     }
 
-    /// What the agent sees of the workspace at this moment; `healthy` and restored unless the test says otherwise.
+    /// What the agent sees of the workspace at this moment; `healthy` and restored unless the test says
+    /// otherwise.
     WorkspaceReport seen_by_agent(const std::string& id = "abc")
     {
         WorkspaceReport report;
@@ -103,7 +104,8 @@ protected:
         spec.restored = true;
         spec.sync.state = SyncState::idle;
         if (const auto* container = h.engine.container_of("ws-" + id)) {
-            spec.container.state = container->State.Running ? ContainerState::running : ContainerState::exited;
+            spec.container.state =
+                container->State.Running ? ContainerState::running : ContainerState::exited;
             spec.container.id = container->Id;
             spec.container.incarnation = std::stoll(container->Config.Labels.at("dev.berth.incarnation"));
             spec.container.address = "10.201.0.9";

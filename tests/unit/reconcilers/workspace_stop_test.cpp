@@ -11,7 +11,8 @@ namespace {
 Workspace stopping()
 {
     auto ws = a_workspace(Phase::stopping, DesiredState::stopped);
-    ws.status.history.insert(ws.status.history.begin(), {Phase::starting, "Test", kNow - std::chrono::seconds{30}});
+    ws.status.history.insert(
+        ws.status.history.begin(), {Phase::starting, "Test", kNow - std::chrono::seconds{30}});
     return ws;
 }
 
@@ -136,7 +137,8 @@ TEST(WorkspacePlanStop, ASlowClockOnTheNodeDoesNotHoldItForEver)
     seen.report->reportedAt = later - std::chrono::seconds{30};
     EXPECT_TRUE(is_true(plan(stopping(), seen, later), "FilesSafe"));
     seen.report->reportedAt = later - std::chrono::minutes{10};
-    EXPECT_FALSE(is_true(plan(stopping(), seen, later), "FilesSafe")) << "an agent that is gone says nothing once more";
+    EXPECT_FALSE(is_true(plan(stopping(), seen, later), "FilesSafe"))
+        << "an agent that is gone says nothing once more";
 }
 
 TEST(WorkspacePlanStop, AReceiptThatIsNotFinalProvesNothing)

@@ -76,7 +76,8 @@ TEST_F(WorkspaceTest, ACreateThatFailsAfterItsEffectIsFoundAgain)
 
 TEST_F(WorkspaceTest, ACreateThatFailsTwiceIsMadeOnce)
 {
-    h.engine.inject({.kind = Fault::Kind::StatusBefore, .call = "POST /services/create", .times = 2, .status = 503});
+    h.engine.inject(
+        {.kind = Fault::Kind::StatusBefore, .call = "POST /services/create", .times = 2, .status = 503});
     put_workspace();
     h.advance(std::chrono::seconds{10});
     EXPECT_EQ(h.engine.services().size(), 1u);
