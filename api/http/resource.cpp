@@ -1,5 +1,7 @@
 #include "api/http/resource.hpp"
 
+#include "api/http/continue_token.hpp"
+#include "api/http/etag.hpp"
 #include "api/http/resource_watch.hpp"
 #include "controller/base/random.hpp"
 
@@ -7,75 +9,19 @@ namespace berth {
 
 namespace {
 
+using resource::ContinueToken;
+using resource::has_tag;
+using resource::revision_in;
 using resource::ShownTexts;
 
 constexpr Duration kContinueLife{10 * 60'000};
 constexpr std::int64_t kMaxPage = 1000;
-
-/// Where the next page begins. Opaque to clients: hexadecimal of JSON.
-struct ContinueToken {
-    std::int64_t revision = 0; ///< of the first page: what a watch after the last page starts from
-    std::string org;
-    std::string name;
-    std::string about; ///< hash of what was asked for
-    std::int64_t issued = 0;
-    static constexpr std::array required{"revision", "org", "name", "about", "issued"};
-};
-BOOST_DESCRIBE_STRUCT(ContinueToken, (), (revision, org, name, about, issued))
-
-std::string to_text(const ContinueToken& token)
-{
-    static constexpr char kDigits[] = "0123456789abcdef";
-    std::string text;
-    for (const unsigned char c : json::serialize(encode(token))) {
-        text += kDigits[c >> 4];
-        text += kDigits[c & 15];
-    }
-    return text;
-}
-
-ContinueToken to_token(const std::string& text)
-{
-    const auto value = [](char c) {
-        return c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= '0' && c <= '9' ? c - '0' : -1;
-    };
-    std::string plain;
-    bool good = text.size() % 2 == 0;
-    for (std::size_t i = 0; good && i < text.size(); i += 2) {
-        good = value(text[i]) >= 0 && value(text[i + 1]) >= 0;
-        plain += static_cast<char>(value(text[i]) * 16 + value(text[i + 1]));
-    }
-    try {
-        if (good) return decode<ContinueToken>(parse_json(plain), Unknown::Reject);
-    } catch (const Error&) { // what exactly is wrong inside is nobody's business
-    }
-    throw Error{Problems{{"continue", "is not a token of this server"}}};
-}
 
 /// A write that is thrown away again: out of a transaction only a throw does that.
 struct DryRun : std::exception {
     explicit DryRun(Written result) : written(std::move(result)) {}
     Written written;
 };
-
-/// The revision in If-Match: `"12"`, `W/"12"`; empty for none and for `*`.
-std::string revision_in(std::string_view header)
-{
-    if (header.empty() || header == "*") return {};
-    if (header.starts_with("W/")) header.remove_prefix(2);
-    const bool quoted = header.size() > 2 && header.front() == '"' && header.back() == '"';
-    if (!quoted || header.substr(1, header.size() - 2).find('"') != std::string_view::npos)
-        throw Error{Problems{{"If-Match", "expected one ETag as this server gives them"}}};
-    return std::string(header.substr(1, header.size() - 2));
-}
-
-/// Whether one of the tags in If-None-Match is ours.
-bool has_tag(std::string_view header, const std::string& tag)
-{
-    if (header == "*") return true;
-    for (auto at = header.find(tag); at != std::string_view::npos; at = header.find(tag, at + 1)) return true;
-    return false;
-}
 
 /// The five methods of one kind. Shared by the router's handlers.
 class Resource : public std::enable_shared_from_this<Resource> {
@@ -188,7 +134,7 @@ Reply Resource::list_page(const Call& call, Selector selector) const
     auto revision = store_.revision();
     std::optional<Key> after;
     if (const auto text = call.query("continue").value_or(""); !text.empty()) {
-        const auto token = to_token(text);
+        const auto token = resource::to_token(text);
         if (token.about != about) throw Error{Problems{{"continue", "belongs to another list"}}};
         if (now - token.issued > kContinueLife.count() || static_cast<Revision>(token.revision) > revision)
             throw Error{Errc::Gone, "the continue token is too old: list again"};
@@ -201,8 +147,8 @@ Reply Resource::list_page(const Call& call, Selector selector) const
     if (entries.size() > limit) {
         entries.pop_back();
         const auto& last = entries.back()->key;
-        metadata["continue"] =
-            to_text({static_cast<std::int64_t>(revision), last.org, last.name, about, now});
+        metadata["continue"] = resource::to_text(
+            ContinueToken{static_cast<std::int64_t>(revision), last.org, last.name, about, now});
     }
     std::string body = R"({"apiVersion":")" + std::string(kApiVersion) + R"(","kind":")" +
                        std::string(kind_.info().kind) + R"(List","metadata":)" + json::serialize(metadata) +

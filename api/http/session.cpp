@@ -14,7 +14,6 @@ constexpr std::size_t kReadSize = 16 * 1024;
 /// So much of a body that nobody wants is read to keep the connection.
 constexpr std::size_t kSkipBody = 64 * 1024;
 constexpr Duration kLinger{2'000};
-constexpr auto kInternalError = "internal error";
 } // namespace
 
 // ---------------------------------------------------------------------------------------------- life
@@ -357,61 +356,6 @@ awaitable<Reply> Session::wait_for(awaitable<Reply> work)
     if (order[0] == 2) throw Error{Errc::Unavailable, "the server is stopping"};
     if (failure) std::rethrow_exception(failure);
     co_return std::move(reply);
-}
-
-Reply Session::reply_of(const std::exception_ptr& failure, const Exchange& exchange)
-{
-    const auto log_it = [&](const char* text, const std::string& id) {
-        log::error("request failed", {{"method", exchange.head.method}, {"path", exchange.head.path()},
-                                         {"request", id}, {"error", text}});
-    };
-    const auto now = state_->clock.now();
-    try {
-        std::rethrow_exception(failure);
-    } catch (const Error& error) {
-        if (error.code() == Errc::Internal) log_it(error.what(), exchange.request_id);
-        return error_reply(error, now, exchange.head.path());
-    } catch (const boost::system::system_error& error) {
-        // The connection is broken or we are being cancelled: there is nobody to answer.
-        if (error.code() == asio::error::connection_reset || error.code() == asio::error::operation_aborted)
-            throw;
-        log_it(error.what(), exchange.request_id);
-    } catch (const std::exception& error) {
-        log_it(error.what(), exchange.request_id);
-    }
-    return error_reply(Error{Errc::Internal, kInternalError}, now, exchange.head.path());
-}
-
-std::string Session::request_id(const wire::Head& head)
-{
-    const auto given = head.header("X-Request-Id");
-    const bool usable =
-        !given.empty() && given.size() <= 64 && std::all_of(given.begin(), given.end(), [](unsigned char c) {
-            return std::isalnum(c) || c == '-' || c == '_' || c == '.';
-        });
-    if (usable) return std::string(given);
-    return state_->request_prefix + std::to_string(state_->next_request++);
-}
-
-void Session::record(const Exchange& exchange, unsigned status, std::size_t bytes)
-{
-    const auto took = state_->clock.tick() - exchange.started;
-    const std::string_view pattern =
-        exchange.route ? std::string_view(exchange.route->pattern) : std::string_view{};
-    // A method that no route has is a word of the client's: not for a label.
-    const std::string_view method = exchange.route ? std::string_view(exchange.head.method) : "other";
-    if (log::enabled(log::Level::Debug))
-        log::debug("request", {{"method", exchange.head.method}, {"path", exchange.head.path()},
-                                  {"status", status}, {"took_ms", took.count()}, {"bytes", bytes},
-                                  {"remote", connection_->remote}, {"request", exchange.request_id}});
-    const auto& options = state_->options;
-    if (options.metrics) {
-        const auto code = std::to_string(status);
-        options.metrics->http_requests.with({method, pattern, code}).Increment();
-        options.metrics->http_request_duration.with({method, pattern})
-            .Observe(std::chrono::duration<double>(took).count());
-    }
-    if (options.on_request) options.on_request({method, pattern, status, took, bytes});
 }
 
 } // namespace berth::detail

@@ -1,4 +1,4 @@
-#include "http_fixture.hpp"
+#include "tests/unit/http/http_fixture.hpp"
 
 #include "api/types/api_key.hpp"
 #include "api/types/node.hpp"

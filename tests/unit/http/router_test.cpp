@@ -1,4 +1,4 @@
-#include "http_fixture.hpp"
+#include "tests/unit/http/http_fixture.hpp"
 
 namespace berth::test {
 namespace {
