@@ -51,7 +51,6 @@ private:
 
     using Operation = Written (ResourceKind::*)(Txn&, const WriteRequest&) const;
     enum class Body { None, Object, Patch };
-
     Doc doc(const char* verb, std::string summary, const Roles& roles) const;
     Route::SchemaOf object_schema() const;
     Route::SchemaOf list_schema() const;
@@ -72,7 +71,6 @@ private:
     bool sees_secrets(const Principal& principal) const;
     Key key_of(const Call& call) const;
     Error not_found(const Key& key) const;
-
     Store& store_;
     Clock& clock_;
     const ResourceKind& kind_;
