@@ -31,12 +31,20 @@ const json::object& object_at(const json::object& object, std::string_view name)
 Errc code_of(unsigned status)
 {
     switch (status) {
-    case 400: case 422: return Errc::Invalid;
-    case 401: case 403: return Errc::Denied;
-    case 404: return Errc::NotFound;
-    case 409: return Errc::Conflict;
-    case 410: return Errc::Gone;
-    default: return status >= 500 || status == 429 ? Errc::Unavailable : Errc::Internal;
+    case 400:
+    case 422:
+        return Errc::Invalid;
+    case 401:
+    case 403:
+        return Errc::Denied;
+    case 404:
+        return Errc::NotFound;
+    case 409:
+        return Errc::Conflict;
+    case 410:
+        return Errc::Gone;
+    default:
+        return status >= 500 || status == 429 ? Errc::Unavailable : Errc::Internal;
     }
 }
 
@@ -68,7 +76,8 @@ awaitable<> ApiClient::put(std::string target, json::object body)
     request.deadline = kPutDeadline;
     const auto response = co_await transport_.send(std::move(request));
     if (response.status < 300) co_return;
-    throw Error{code_of(response.status), "berthd answered " + std::to_string(response.status) + ": " + response.body.substr(0, 300)};
+    throw Error{code_of(response.status),
+        "berthd answered " + std::to_string(response.status) + ": " + response.body.substr(0, 300)};
 }
 
 awaitable<> ApiClient::watch_workspaces(WorkspaceListener listener)
@@ -83,8 +92,10 @@ awaitable<> ApiClient::watch_workspaces(WorkspaceListener listener)
             problem = error.what();
             if (error.code() == Errc::Gone) revision_.clear();
         }
-        if (connected_) log::warning("the watch on berthd was cut", {{"error", problem}});
-        else log::debug("berthd can't be watched", {{"error", problem}});
+        if (connected_)
+            log::warning("the watch on berthd was cut", {{"error", problem}});
+        else
+            log::debug("berthd can't be watched", {{"error", problem}});
         connected_ = false;
         if (clock_.tick() - started > kLongestRetry) delay = kFirstRetry;
         co_await clock_.sleep(with_jitter(delay));
@@ -100,7 +111,8 @@ awaitable<> ApiClient::watch_once(const WorkspaceListener& listener)
     request.idle = kSilence;
     const auto body = co_await transport_.stream(std::move(request));
     if (body->status() != 200)
-        throw Error{code_of(body->status()), "berthd answered " + std::to_string(body->status()) + " to a watch"};
+        throw Error{
+            code_of(body->status()), "berthd answered " + std::to_string(body->status()) + " to a watch"};
     if (!connected_) log::info("watching berthd", {{"from", revision_.empty() ? "the start" : revision_}});
     connected_ = true;
     Initial initial{.complete = !revision_.empty(), .by_uid = {}};
@@ -128,8 +140,10 @@ bool ApiClient::take(const WorkspaceListener& listener, Initial& initial, const 
         }
     } else if (type == "DELETED") {
         const auto uid = text_at(metadata, "uid");
-        if (initial.complete) listener.deleted(uid);
-        else initial.by_uid.erase(uid);
+        if (initial.complete)
+            listener.deleted(uid);
+        else
+            initial.by_uid.erase(uid);
     } else {
         Workspace workspace;
         try {
@@ -140,8 +154,10 @@ bool ApiClient::take(const WorkspaceListener& listener, Initial& initial, const 
             return true;
         }
         const auto uid = workspace.metadata.uid;
-        if (initial.complete) listener.changed(std::move(workspace));
-        else initial.by_uid[uid] = std::move(workspace);
+        if (initial.complete)
+            listener.changed(std::move(workspace));
+        else
+            initial.by_uid[uid] = std::move(workspace);
     }
     // A cut in the middle of the first events must start over: they come in the order of names.
     if (initial.complete && !revision.empty()) revision_ = revision;

@@ -23,8 +23,8 @@ class ApiClient {
 public:
     ApiClient(Transport& transport, Clock& clock) : transport_(transport), clock_(clock) {}
 
-    /// Watches until cancelled: resumes after a cut, starts afresh when its history is gone, waits with jitter while
-    /// berthd is away.
+    /// Watches until cancelled: resumes after a cut, starts afresh when its history is gone, waits with
+    /// jitter while berthd is away.
     awaitable<> watch_workspaces(WorkspaceListener listener);
     /// Creates or replaces an object. Throws Error{Unavailable|Timeout} when berthd is away, else by status.
     awaitable<> put(std::string target, json::object body);
@@ -44,7 +44,8 @@ private:
 
 /// "/api/v1/orgs/{org}/{plural}/{name}"
 std::string object_target(const std::string& org, std::string_view plural, const std::string& name);
-/// A duration between `base` and 1.5 times that, so that a whole cluster does not come back at the same moment.
+/// A duration between `base` and 1.5 times that, so that a whole cluster does not come back at the same
+/// moment.
 Duration with_jitter(Duration base);
 
 } // namespace berth

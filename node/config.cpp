@@ -71,15 +71,19 @@ std::vector<EnvSetting> node_settings(NodeConfig& config)
         env("NETNS_DIR", config.netns_dir, "the engine's folder of network namespaces, as seen from here"),
         env("VOLUMES_DIR", config.volumes_dir, "the engine's folder of volumes, as seen from here"),
         env("EDGE_NETWORK", config.edge_network, "the network whose address is reported"),
-        env("INSTALL_ID", config.install_id, "look only at containers and volumes of this install; empty: those whose "
-                                             "workspace berthd knows"),
+        env("INSTALL_ID", config.install_id,
+            "look only at containers and volumes of this install; empty: those whose "
+            "workspace berthd knows"),
         env("RCLONE", config.rclone, "the rclone program"),
         env("SYNC_INTERVAL", config.sync_interval, "how often changed files go to S3"),
-        env("FULL_SCAN_INTERVAL", config.full_scan_interval, "how often everything is compared without a hint"),
+        env("FULL_SCAN_INTERVAL", config.full_scan_interval,
+            "how often everything is compared without a hint"),
         env("PROBE_INTERVAL", config.probe_interval, "how often a healthy workspace is probed"),
         env("REPORT_INTERVAL", config.report_interval, "how often an unchanged report is sent again"),
-        env("RELIST_INTERVAL", config.relist_interval, "how often containers and volumes are listed without a hint"),
-        env("TRASH_DAYS", config.trash_days, "how long deleted and overwritten files stay in the trash prefix"),
+        env("RELIST_INTERVAL", config.relist_interval,
+            "how often containers and volumes are listed without a hint"),
+        env("TRASH_DAYS", config.trash_days,
+            "how long deleted and overwritten files stay in the trash prefix"),
         env("S3_ENDPOINT", config.s3_endpoint, "for workspaces that name none of their own"),
         env("AWS_ACCESS_KEY_ID", config.s3_access_key, "for workspaces without a key of their own"),
         env("AWS_SECRET_ACCESS_KEY", config.s3_secret_key, "belongs to AWS_ACCESS_KEY_ID"),
@@ -112,7 +116,8 @@ NodeConfig load_node_config(const EnvLookup& lookup)
 std::string node_help()
 {
     NodeConfig defaults;
-    return "berth-node: the agent of one node of a Berth install. It takes no arguments but --help; its settings are\n"
+    return "berth-node: the agent of one node of a Berth install. It takes no arguments but --help; its "
+           "settings are\n"
            "environment variables:\n\n" +
            describe_environment(node_settings(defaults));
 }

@@ -39,7 +39,10 @@ struct NodeConfig {
     LogFormat log_format = LogFormat::json;
 
     log::Level level() const { return static_cast<log::Level>(log_level); }
-    log::Format format() const { return log_format == LogFormat::json ? log::Format::Json : log::Format::Text; }
+    log::Format format() const
+    {
+        return log_format == LogFormat::json ? log::Format::Json : log::Format::Text;
+    }
 };
 
 /// The table of variables over `config`, which must outlive it.

@@ -16,8 +16,10 @@ std::string shell_quoted(std::string_view value)
 {
     std::string text = "'";
     for (char c : value) {
-        if (c == '\'') text += "'\\''";
-        else text += c;
+        if (c == '\'')
+            text += "'\\''";
+        else
+            text += c;
     }
     return text + "'";
 }
@@ -54,7 +56,8 @@ std::map<std::string, std::string> control_files(const Workspace& workspace)
 std::string control_hash(const std::map<std::string, std::string>& files)
 {
     std::string all;
-    for (const auto& [name, content] : files) all += name + '\0' + std::to_string(content.size()) + '\0' + content;
+    for (const auto& [name, content] : files)
+        all += name + '\0' + std::to_string(content.size()) + '\0' + content;
     return sha256_hex(all);
 }
 

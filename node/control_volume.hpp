@@ -1,6 +1,6 @@
 #pragma once
-// The small volume that a workspace sees read-only at /run/berth. Its root is ours alone: the container can't write
-// there, so plain paths are safe. Blocking; for the work pool.
+// The small volume that a workspace sees read-only at /run/berth. Its root is ours alone: the container can't
+// write there, so plain paths are safe. Blocking; for the work pool.
 
 #include "api/types/workspace.hpp"
 

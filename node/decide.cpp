@@ -22,9 +22,10 @@ NodeAction finish(const NodeView& view)
                : view.leftovers    ? NodeAction{NodeStep::Forget, std::nullopt}
                                    : NodeAction{};
     if (view.final_receipt.empty()) return when_due(view, NodeStep::FinalSync);
-    // Only the controller's stored copy of exactly this receipt allows to remove the files (W28). An ended container
-    // that still exists keeps the volumes in use.
-    const bool confirmed = view.confirmed_receipt == view.final_receipt && view.container == ContainerState::absent;
+    // Only the controller's stored copy of exactly this receipt allows to remove the files (W28). An ended
+    // container that still exists keeps the volumes in use.
+    const bool confirmed =
+        view.confirmed_receipt == view.final_receipt && view.container == ContainerState::absent;
     return confirmed ? when_due(view, NodeStep::RemoveVolumes) : NodeAction{};
 }
 
@@ -33,13 +34,20 @@ NodeAction finish(const NodeView& view)
 const char* to_string(NodeStep step) noexcept
 {
     switch (step) {
-    case NodeStep::Wait: return "wait";
-    case NodeStep::WriteControl: return "write control volume";
-    case NodeStep::Restore: return "restore";
-    case NodeStep::Sync: return "sync";
-    case NodeStep::FinalSync: return "final sync";
-    case NodeStep::RemoveVolumes: return "remove volumes";
-    case NodeStep::Forget: return "forget";
+    case NodeStep::Wait:
+        return "wait";
+    case NodeStep::WriteControl:
+        return "write control volume";
+    case NodeStep::Restore:
+        return "restore";
+    case NodeStep::Sync:
+        return "sync";
+    case NodeStep::FinalSync:
+        return "final sync";
+    case NodeStep::RemoveVolumes:
+        return "remove volumes";
+    case NodeStep::Forget:
+        return "forget";
     }
     return "?";
 }

@@ -1,5 +1,6 @@
 #pragma once
-// What the agent does next for one workspace: a pure function of what is wanted and what is there. Any thread.
+// What the agent does next for one workspace: a pure function of what is wanted and what is there. Any
+// thread.
 
 #include "api/types/workspace_report.hpp"
 

@@ -41,11 +41,11 @@ private:
 /// "open x: No such file or directory", with a code that tells a missing file from the rest.
 inline Error system_error(const std::string& what, int number = errno)
 {
-    const auto code = number == ENOENT                        ? Errc::NotFound
-                      : number == EEXIST                      ? Errc::Exists
-                      : number == EACCES || number == EPERM   ? Errc::Denied
-                      : number == ENOSPC || number == EDQUOT  ? Errc::Quota
-                                                              : Errc::Internal;
+    const auto code = number == ENOENT                       ? Errc::NotFound
+                      : number == EEXIST                     ? Errc::Exists
+                      : number == EACCES || number == EPERM  ? Errc::Denied
+                      : number == ENOSPC || number == EDQUOT ? Errc::Quota
+                                                             : Errc::Internal;
     return Error{code, what + ": " + std::strerror(number)};
 }
 

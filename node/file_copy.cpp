@@ -51,8 +51,7 @@ void write_all(int to, const char* data, std::size_t size)
 }
 
 /// Calls `use(data, size)` to the end of the file.
-template <class F>
-void read_pieces(int from, F use)
+template <class F> void read_pieces(int from, F use)
 {
     const auto buffer = std::make_unique<char[]>(kPiece);
     while (true) {
@@ -98,7 +97,8 @@ void require_space(const std::string& path, std::int64_t bytes)
     struct ::statvfs info {};
     if (::statvfs(folder.c_str(), &info) != 0) return;
     const auto free = static_cast<std::int64_t>(info.f_bavail) * static_cast<std::int64_t>(info.f_frsize);
-    if (bytes + kReserve > free) throw Error{Errc::Quota, "no space for a copy of a file of " + std::to_string(bytes) + " bytes"};
+    if (bytes + kReserve > free)
+        throw Error{Errc::Quota, "no space for a copy of a file of " + std::to_string(bytes) + " bytes"};
 }
 
 Hashes hash_file(const std::string& path)

@@ -36,7 +36,8 @@ struct PartFile {
     }
 };
 
-/// Gives the part its name without replacing anything. A file system without RENAME_NOREPLACE gets a hard link.
+/// Gives the part its name without replacing anything. A file system without RENAME_NOREPLACE gets a hard
+/// link.
 bool rename_without_replacing(int folder, const std::string& from, const std::string& to)
 {
     if (::renameat2(folder, from.c_str(), folder, to.c_str(), RENAME_NOREPLACE) == 0) return true;
@@ -85,7 +86,8 @@ Fd FileTree::open_folder(const std::string& path, bool create) const
             if (::mkdirat(folder.get(), part.c_str(), 0755) != 0 && errno != EEXIST)
                 throw system_error("make folder " + printable(path));
             next.reset(::openat(folder.get(), part.c_str(), kFolderFlags));
-            if (next && ::fchown(next.get(), uid_, gid_) != 0) throw system_error("own folder " + printable(path));
+            if (next && ::fchown(next.get(), uid_, gid_) != 0)
+                throw system_error("own folder " + printable(path));
         }
         if (!next) throw system_error("open folder " + printable(path));
         folder = std::move(next);
@@ -176,19 +178,22 @@ std::optional<LocalFile> FileTree::put(
     Fd from(::open(source.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
     if (!from) throw system_error("open a downloaded file");
     PartFile part{folder.get(), std::string(kPartPrefix) + random_text(12)};
-    Fd to(::openat(folder.get(), part.name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+    Fd to(::openat(
+        folder.get(), part.name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
     if (!to) throw system_error("create " + printable(path));
     copy_content(from.get(), to.get());
     if (::fchown(to.get(), uid_, gid_) != 0) throw system_error("own " + printable(path));
     // Never set-user-id: the mode comes from a bucket that others may write to.
-    if (::fchmod(to.get(), mode_t(options.mode & 0777)) != 0) throw system_error("set the mode of " + printable(path));
+    if (::fchmod(to.get(), mode_t(options.mode & 0777)) != 0)
+        throw system_error("set the mode of " + printable(path));
     struct ::stat info {};
     if (options.mtime) set_mtime(to.get(), *options.mtime);
     ::fstat(to.get(), &info);
     const auto given = to_local_file(info);
     part.renamed = rename_without_replacing(folder.get(), part.name, name);
     if (!part.renamed) return std::nullopt;
-    // The rename moved the ctime. Size and mtime stay those we gave, so a write since then is noticed as a change.
+    // The rename moved the ctime. Size and mtime stay those we gave, so a write since then is noticed as a
+    // change.
     ::fstat(to.get(), &info);
     auto state = given;
     state.ctime = to_local_file(info).ctime;
@@ -209,7 +214,8 @@ bool FileTree::put_link(const std::string& path, const std::string& target) cons
 void FileTree::make_folder(const std::string& path, std::int64_t mode) const
 {
     const auto folder = open_folder(path, true);
-    if (::fchmod(folder.get(), mode_t(mode & 0777)) != 0) throw system_error("set the mode of " + printable(path));
+    if (::fchmod(folder.get(), mode_t(mode & 0777)) != 0)
+        throw system_error("set the mode of " + printable(path));
 }
 
 } // namespace berth

@@ -1,7 +1,8 @@
 #pragma once
-// The files of one workspace, worked on from outside while a tenant who is not trusted changes them. Every path is
-// resolved part by part from the root's descriptor without following a symbolic link, so nothing outside of the
-// volume can be read or written, whatever is renamed or linked meanwhile. Blocking; for the work pool.
+// The files of one workspace, worked on from outside while a tenant who is not trusted changes them. Every
+// path is resolved part by part from the root's descriptor without following a symbolic link, so nothing
+// outside of the volume can be read or written, whatever is renamed or linked meanwhile. Blocking; for the
+// work pool.
 
 #include "node/fd.hpp"
 
@@ -72,20 +73,22 @@ public:
     /// Opens the root. Throws Error{NotFound} when it is not there.
     explicit FileTree(const std::string& root);
 
-    /// `folder_opened` sees each folder's descriptor before it is read (to put a watch on it). `stop` ends it early.
+    /// `folder_opened` sees each folder's descriptor before it is read (to put a watch on it). `stop` ends it
+    /// early.
     TreeWalk walk(const std::atomic<bool>& stop, const std::function<void(int)>& folder_opened = {}) const;
     /// A regular file's state; nothing when there is none (or something else has the name).
     std::optional<LocalFile> stat(const std::string& path) const;
     /// Whether anything at all has this name.
     bool exists(const std::string& path) const;
-    /// Copies a file to `destination` (a path outside of the tree) and hashes what was copied. Nothing when it is gone
-    /// or is no regular file. Throws Error{Quota} when it does not fit.
+    /// Copies a file to `destination` (a path outside of the tree) and hashes what was copied. Nothing when
+    /// it is gone or is no regular file. Throws Error{Quota} when it does not fit.
     std::optional<TakenFile> take(
         const std::string& path, const std::string& destination, const std::atomic<bool>& stop) const;
     std::optional<Hashes> hash(const std::string& path, const std::atomic<bool>& stop) const;
-    /// Copies `source` (outside) into the tree under a name that nothing has yet; missing folders are made. Appears
-    /// whole or not at all. Gives its state, or nothing when the name was taken.
-    std::optional<LocalFile> put(const std::string& source, const std::string& path, const PutOptions& options) const;
+    /// Copies `source` (outside) into the tree under a name that nothing has yet; missing folders are made.
+    /// Appears whole or not at all. Gives its state, or nothing when the name was taken.
+    std::optional<LocalFile> put(
+        const std::string& source, const std::string& path, const PutOptions& options) const;
     /// False when the name is taken.
     bool put_link(const std::string& path, const std::string& target) const;
     void make_folder(const std::string& path, std::int64_t mode) const;

@@ -24,7 +24,10 @@ using Folder = std::unique_ptr<DIR, FolderCloser>;
 
 class Walker {
 public:
-    Walker(const std::atomic<bool>& stop, const std::function<void(int)>& opened) : stop_(stop), opened_(opened) {}
+    Walker(const std::atomic<bool>& stop, const std::function<void(int)>& opened)
+        : stop_(stop),
+          opened_(opened)
+    {}
 
     /// Walks the folder that `descriptor` refers to; takes it over.
     void folder(Fd descriptor, const std::string& path)
@@ -67,9 +70,12 @@ private:
             if (is_folder) hide(path);
             return;
         }
-        if (is_folder) enter(parent, path, name, info);
-        else if (S_ISREG(info.st_mode)) file(path, info);
-        else if (S_ISLNK(info.st_mode)) link(parent, path, name);
+        if (is_folder)
+            enter(parent, path, name, info);
+        else if (S_ISREG(info.st_mode))
+            file(path, info);
+        else if (S_ISLNK(info.st_mode))
+            link(parent, path, name);
         // Sockets, pipes and devices mean something only to the programs that made them.
     }
 
@@ -93,14 +99,17 @@ private:
         const auto size = ::readlinkat(parent, name.c_str(), target.data(), target.size());
         if (size <= 0) return;
         std::string text(target.data(), static_cast<std::size_t>(size));
-        if (is_utf8(text) && text.size() < target.size()) walk_.links.emplace(path, std::move(text));
-        else skip(path, "a link to a name that is not UTF-8 or too long");
+        if (is_utf8(text) && text.size() < target.size())
+            walk_.links.emplace(path, std::move(text));
+        else
+            skip(path, "a link to a name that is not UTF-8 or too long");
     }
 
     static bool announces_cache(int descriptor)
     {
         struct ::stat info {};
-        if (::fstatat(descriptor, "pyvenv.cfg", &info, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(info.st_mode)) return true;
+        if (::fstatat(descriptor, "pyvenv.cfg", &info, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(info.st_mode))
+            return true;
         const Fd tag(::openat(descriptor, "CACHEDIR.TAG", O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
         std::array<char, kCacheTag.size()> start{};
         if (!tag || ::read(tag.get(), start.data(), start.size()) != ssize_t(start.size())) return false;
@@ -120,7 +129,8 @@ private:
     void skip(const std::string& path, std::string reason)
     {
         ++walk_.skipped_count;
-        if (walk_.skipped.size() < TreeWalk::kMaxSkipped) walk_.skipped.push_back({printable(path), std::move(reason)});
+        if (walk_.skipped.size() < TreeWalk::kMaxSkipped)
+            walk_.skipped.push_back({printable(path), std::move(reason)});
     }
 
     const std::atomic<bool>& stop_;

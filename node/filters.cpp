@@ -7,15 +7,14 @@ namespace berth {
 
 namespace {
 
-constexpr std::array<std::string_view, 11> kFolders{"node_modules", ".venv", "__pycache__", ".cache", ".pnpm-store",
-    ".mypy_cache", ".pytest_cache", ".ruff_cache", ".tox", "lost+found", ".Trash-1000"};
+constexpr std::array<std::string_view, 11> kFolders{"node_modules", ".venv", "__pycache__", ".cache",
+    ".pnpm-store", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".tox", "lost+found", ".Trash-1000"};
 constexpr std::array<std::string_view, 3> kSwapEndings{".swp", ".swo", ".swx"};
 /// A key has at most 1024 bytes; the rest is for the prefix, the trash folder and a conflict's suffix.
 constexpr std::size_t kMaxPath = 700;
 
 /// Calls `use` for every part between slashes; stops when it gives false.
-template <class F>
-bool for_parts(std::string_view path, F use)
+template <class F> bool for_parts(std::string_view path, F use)
 {
     while (true) {
         const auto slash = path.find('/');
@@ -36,7 +35,8 @@ std::size_t sequence_length(unsigned char byte)
     return 0;
 }
 
-/// U+201B and the pictures of control characters: the transfer uses them to write characters that S3 can't hold.
+/// U+201B and the pictures of control characters: the transfer uses them to write characters that S3 can't
+/// hold.
 bool has_transfer_rune(std::string_view path)
 {
     for (std::size_t i = 0; i + 2 < path.size(); ++i) {
@@ -59,8 +59,8 @@ bool is_filtered_file(std::string_view name)
 {
     if (name == ".DS_Store" || name.starts_with(".nfs") || name.starts_with(kPartPrefix)) return true;
     if (!name.starts_with('.')) return false;
-    return std::any_of(
-        kSwapEndings.begin(), kSwapEndings.end(), [name](std::string_view ending) { return name.ends_with(ending); });
+    return std::any_of(kSwapEndings.begin(), kSwapEndings.end(),
+        [name](std::string_view ending) { return name.ends_with(ending); });
 }
 
 bool is_in_git_folder(std::string_view path)
@@ -108,8 +108,8 @@ std::optional<std::string> path_problem(std::string_view path)
     if (path.size() > kMaxPath) return "the path is longer than " + std::to_string(kMaxPath) + " bytes";
     if (path.front() == '/') return "an absolute path";
     if (!is_utf8(path)) return "the name is not UTF-8";
-    const bool control = std::any_of(
-        path.begin(), path.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; });
+    const bool control =
+        std::any_of(path.begin(), path.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; });
     if (control) return "the name has a control character";
     if (has_transfer_rune(path)) return "the name has a character that the transfer reserves";
     const bool parts_fine = for_parts(path, [](std::string_view part, bool) {

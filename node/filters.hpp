@@ -1,9 +1,11 @@
 #pragma once
-// Which files are synced: the one list of what is left out, and which names S3 can hold. Pure code; any thread.
+// Which files are synced: the one list of what is left out, and which names S3 can hold. Pure code; any
+// thread.
 //
-// What is left out can be made again by the tool that made it (packages, caches, editor scratch files). Folders that
-// announce themselves as a cache (CACHEDIR.TAG, as cargo's target/ does) or as a Python environment (pyvenv.cfg) are
-// left out under any name; a folder that is merely called "target" or "dist" may be somebody's work and is synced.
+// What is left out can be made again by the tool that made it (packages, caches, editor scratch files).
+// Folders that announce themselves as a cache (CACHEDIR.TAG, as cargo's target/ does) or as a Python
+// environment (pyvenv.cfg) are left out under any name; a folder that is merely called "target" or "dist" may
+// be somebody's work and is synced.
 
 #include <optional>
 #include <string>
@@ -26,8 +28,8 @@ bool is_in_git_folder(std::string_view path);
 /// Smaller goes up earlier: ordinary files and git objects 0, what refers to them 1, refs and the index 2.
 int upload_rank(std::string_view path);
 
-/// Why S3 or the transfer can't hold this relative path; nothing when it can. Names that a key must not have ("..",
-/// empty parts, an absolute path) are refused too, so it also guards what comes from a bucket.
+/// Why S3 or the transfer can't hold this relative path; nothing when it can. Names that a key must not have
+/// ("..", empty parts, an absolute path) are refused too, so it also guards what comes from a bucket.
 std::optional<std::string> path_problem(std::string_view path);
 /// Whether `text` is well-formed UTF-8.
 bool is_utf8(std::string_view text);

@@ -9,10 +9,10 @@ namespace berth {
 
 namespace {
 
-constexpr std::uint32_t kEvents = IN_CREATE | IN_DELETE | IN_MODIFY | IN_CLOSE_WRITE | IN_MOVED_FROM | IN_MOVED_TO |
-                                  IN_ATTRIB | IN_DELETE_SELF | IN_ONLYDIR;
-/// Between two looks at the queue: a tenant that writes all the time costs us a little and not more. The kernel
-/// merges equal events meanwhile, and an overflow only means that everything is looked at.
+constexpr std::uint32_t kEvents = IN_CREATE | IN_DELETE | IN_MODIFY | IN_CLOSE_WRITE | IN_MOVED_FROM |
+                                  IN_MOVED_TO | IN_ATTRIB | IN_DELETE_SELF | IN_ONLYDIR;
+/// Between two looks at the queue: a tenant that writes all the time costs us a little and not more. The
+/// kernel merges equal events meanwhile, and an overflow only means that everything is looked at.
 constexpr Duration kPause{250};
 
 int make_notifier()
@@ -24,7 +24,10 @@ int make_notifier()
 
 } // namespace
 
-FolderWatcher::FolderWatcher(Executor executor, Clock& clock) : clock_(clock), notifier_(executor, make_notifier()) {}
+FolderWatcher::FolderWatcher(Executor executor, Clock& clock)
+    : clock_(clock),
+      notifier_(executor, make_notifier())
+{}
 
 void FolderWatcher::watch(int descriptor, const std::shared_ptr<FolderActivity>& activity)
 {

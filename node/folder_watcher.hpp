@@ -1,7 +1,7 @@
 #pragma once
 // Notices that something changed in the workspaces' folders, so that an untouched one is not walked every few
-// seconds. Says only "look": what changed is found by the walk, which also puts the watches on new folders, before
-// it reads them, so nothing falls between.
+// seconds. Says only "look": what changed is found by the walk, which also puts the watches on new folders,
+// before it reads them, so nothing falls between.
 
 #include "controller/base/async.hpp"
 #include "node/fd.hpp"
@@ -18,11 +18,12 @@ namespace berth {
 /// What the watcher knows of one workspace's folder. Shared; any thread.
 struct FolderActivity {
     std::atomic<bool> dirty{true};
-    std::atomic<bool> blind{false};        ///< no more watches were to be had: walk without being told
-    std::atomic<std::int64_t> last_ms{0};  ///< of the newest event, ms since 1970; 0 = none
+    std::atomic<bool> blind{false};       ///< no more watches were to be had: walk without being told
+    std::atomic<std::int64_t> last_ms{0}; ///< of the newest event, ms since 1970; 0 = none
 };
 
-/// One inotify instance for all folders of the node. Spawn run() on the I/O thread; watch() may be called from any.
+/// One inotify instance for all folders of the node. Spawn run() on the I/O thread; watch() may be called
+/// from any.
 class FolderWatcher {
 public:
     FolderWatcher(Executor executor, Clock& clock);

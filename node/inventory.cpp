@@ -70,10 +70,12 @@ ContainerReport to_report(const docker::Container& container, const std::string&
 }
 
 Inventory::Inventory(Executor executor, Clock& clock, docker::Client& client, InventoryOptions options)
-    : clock_(clock), client_(client), options_(std::move(options)), events_(executor, clock, client, event_options()),
+    : clock_(clock),
+      client_(client),
+      options_(std::move(options)),
+      events_(executor, clock, client, event_options()),
       wake_(executor)
-{
-}
+{}
 
 std::string Inventory::files_folder(const std::string& workspace) const
 {

@@ -1,6 +1,6 @@
 #pragma once
-// What this node has of Berth's workspaces: containers and volumes by their labels, from the engine's events and a
-// list now and then.
+// What this node has of Berth's workspaces: containers and volumes by their labels, from the engine's events
+// and a list now and then.
 
 #include "api/types/workspace_report.hpp"
 #include "controller/base/async.hpp"
@@ -47,8 +47,8 @@ public:
     void poke();
     /// Whether the engine has been listed at all; before that "not there" means nothing.
     bool synced() const noexcept { return synced_; }
-    /// What is there of this workspace, absent parts included. A volume whose folder exists counts as there, whatever
-    /// the engine says.
+    /// What is there of this workspace, absent parts included. A volume whose folder exists counts as there,
+    /// whatever the engine says.
     LocalParts parts(const std::string& uid, const Key& key) const;
     const std::map<std::string, LocalParts>& all() const noexcept { return parts_; }
     std::size_t containers_running() const noexcept { return running_; }

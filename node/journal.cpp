@@ -37,8 +37,8 @@ std::string line_of(const json::object& record)
 json::object record_of(const std::string& path, const JournalFile& file)
 {
     return {{"op", "put"}, {"path", path}, {"size", file.local.size}, {"mtime", file.local.mtime},
-        {"ctime", file.local.ctime}, {"inode", file.local.inode}, {"mode", file.local.mode}, {"md5", file.md5},
-        {"sha256", file.sha256}, {"rsize", file.remote.size}, {"rmd5", file.remote.md5},
+        {"ctime", file.local.ctime}, {"inode", file.local.inode}, {"mode", file.local.mode},
+        {"md5", file.md5}, {"sha256", file.sha256}, {"rsize", file.remote.size}, {"rmd5", file.remote.md5},
         {"rmtime", file.remote.mtime}};
 }
 
@@ -47,16 +47,26 @@ json::object fact_of(const std::string& name, const std::string& value)
     return {{"op", "fact"}, {"name", name}, {"value", value}};
 }
 
-std::int64_t number(const json::object& record, std::string_view name) { return record.at(name).to_number<std::int64_t>(); }
-std::string text(const json::object& record, std::string_view name) { return std::string(record.at(name).as_string()); }
+std::int64_t number(const json::object& record, std::string_view name)
+{
+    return record.at(name).to_number<std::int64_t>();
+}
+std::string text(const json::object& record, std::string_view name)
+{
+    return std::string(record.at(name).as_string());
+}
 
 JournalFile file_of(const json::object& record)
 {
-    return {.local = {.size = number(record, "size"), .mtime = number(record, "mtime"),
-                .ctime = number(record, "ctime"), .inode = number(record, "inode"), .mode = number(record, "mode")},
+    return {.local = {.size = number(record, "size"),
+                .mtime = number(record, "mtime"),
+                .ctime = number(record, "ctime"),
+                .inode = number(record, "inode"),
+                .mode = number(record, "mode")},
         .md5 = text(record, "md5"),
         .sha256 = text(record, "sha256"),
-        .remote = {.size = number(record, "rsize"), .md5 = text(record, "rmd5"), .mtime = text(record, "rmtime")}};
+        .remote = {
+            .size = number(record, "rsize"), .md5 = text(record, "rmd5"), .mtime = text(record, "rmtime")}};
 }
 
 } // namespace
@@ -90,9 +100,12 @@ bool SyncJournal::apply(std::string_view line)
     if (line.substr(0, kChecksumLength) != checksum(body)) return false;
     const auto record = parse_json(body).as_object();
     const auto op = text(record, "op");
-    if (op == "put") files_[text(record, "path")] = file_of(record);
-    else if (op == "del") files_.erase(text(record, "path"));
-    else if (op == "fact") facts_[text(record, "name")] = text(record, "value");
+    if (op == "put")
+        files_[text(record, "path")] = file_of(record);
+    else if (op == "del")
+        files_.erase(text(record, "path"));
+    else if (op == "fact")
+        facts_[text(record, "name")] = text(record, "value");
     return true;
 }
 

@@ -1,8 +1,8 @@
 #pragma once
-// What S3 holds of one workspace, remembered on this node so that a restart of the agent lists and uploads nothing
-// twice. One file of appended lines, each with a checksum; a torn last line (kill -9, power cut) is dropped when it
-// is read again, so what commit() returned for is there and what it didn't may be: every step of the sync can be
-// repeated. Not thread-safe: one user at a time.
+// What S3 holds of one workspace, remembered on this node so that a restart of the agent lists and uploads
+// nothing twice. One file of appended lines, each with a checksum; a torn last line (kill -9, power cut) is
+// dropped when it is read again, so what commit() returned for is there and what it didn't may be: every step
+// of the sync can be repeated. Not thread-safe: one user at a time.
 
 #include "controller/base/json.hpp"
 #include "node/file_tree.hpp"

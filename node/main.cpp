@@ -1,6 +1,7 @@
 // berth-node: the agent of one node. Reads its settings, runs the agent, ends in order on SIGTERM or SIGINT.
 
 #include "controller/base/log.hpp"
+#include "controller/base/version.hpp"
 #include "node/config.hpp"
 #include "node/node_agent.hpp"
 
@@ -83,15 +84,27 @@ int run(const NodeConfig& config)
     return 0;
 }
 
+int answer(std::string_view argument)
+{
+    NodeConfig defaults;
+    if (argument == "--help" || argument == "-h")
+        std::cout << node_help();
+    else if (argument == "--version")
+        std::cout << "berth-node " << kVersion << "\n";
+    else if (argument == "--env-markdown")
+        std::cout << environment_markdown(node_settings(defaults));
+    else {
+        std::cerr << node_help();
+        return 2;
+    }
+    return 0;
+}
+
 } // namespace
 
 int main(int argc, char** argv)
 {
-    if (argc > 1) {
-        const bool help = std::string_view(argv[1]) == "--help" || std::string_view(argv[1]) == "-h";
-        (help ? std::cout : std::cerr) << node_help();
-        return help ? 0 : 2;
-    }
+    if (argc > 1) return answer(argv[1]);
     try {
         const auto config = load_node_config(process_environment());
         log::start(config.level(), config.format());

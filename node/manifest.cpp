@@ -10,14 +10,12 @@ constexpr JsonLimits kLimits{.max_bytes = 512u << 20, .max_depth = 8};
 /// As long as a path may be: longer ones are no links that Linux would follow.
 constexpr std::size_t kMaxTarget = 4095;
 
-template <class Map>
-void drop_unsafe(Map& entries)
+template <class Map> void drop_unsafe(Map& entries)
 {
     std::erase_if(entries, [](const auto& entry) { return path_problem(entry.first).has_value(); });
 }
 
-template <class Map>
-void add_foreign(Map& mine, const Map& theirs, const Map& before)
+template <class Map> void add_foreign(Map& mine, const Map& theirs, const Map& before)
 {
     for (const auto& [path, entry] : theirs)
         if (!before.contains(path)) mine.try_emplace(path, entry);
@@ -34,7 +32,8 @@ Manifest parse_manifest(std::string_view text)
     drop_unsafe(manifest.links);
     drop_unsafe(manifest.folders);
     std::erase_if(manifest.links, [](const auto& link) {
-        return link.second.empty() || link.second.size() > kMaxTarget || link.second.find('\0') != std::string::npos;
+        return link.second.empty() || link.second.size() > kMaxTarget ||
+               link.second.find('\0') != std::string::npos;
     });
     return manifest;
 }

@@ -1,6 +1,7 @@
 #pragma once
-// The list of everything that a workspace's prefix holds, with what plain S3 can't keep: modes, symbolic links, empty
-// folders. Stored as <prefix>/.berth/manifest.json; its hash is what a receipt proves. Pure code; any thread.
+// The list of everything that a workspace's prefix holds, with what plain S3 can't keep: modes, symbolic
+// links, empty folders. Stored as <prefix>/.berth/manifest.json; its hash is what a receipt proves. Pure
+// code; any thread.
 
 #include "controller/base/json.hpp"
 
@@ -35,8 +36,8 @@ std::string to_text(const Manifest& manifest);
 /// Reads what a bucket holds, which anybody may have written: entries with unsafe paths are left out. Throws
 /// Error{Invalid} when it is no manifest at all.
 Manifest parse_manifest(std::string_view text);
-/// `mine`, plus the entries of `theirs` that are not in `before` (what I wrote last): another workspace on the same
-/// prefix put them there.
+/// `mine`, plus the entries of `theirs` that are not in `before` (what I wrote last): another workspace on
+/// the same prefix put them there.
 Manifest merge(Manifest mine, const Manifest& theirs, const Manifest& before);
 
 } // namespace berth

@@ -17,7 +17,8 @@ std::vector<Fd> sockets_in_namespace(const std::string& path, std::size_t count)
     std::exception_ptr failure;
     std::thread visitor([&] {
         try {
-            if (::setns(target.get(), CLONE_NEWNET) != 0) throw system_error("enter the container's network namespace");
+            if (::setns(target.get(), CLONE_NEWNET) != 0)
+                throw system_error("enter the container's network namespace");
             for (std::size_t i = 0; i < count; ++i) {
                 Fd socket(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP));
                 if (!socket) throw system_error("make a socket");

@@ -2,16 +2,13 @@
 
 #include "api/types/node.hpp"
 #include "controller/base/log.hpp"
+#include "controller/base/version.hpp"
 
 #include <filesystem>
 
 namespace berth {
 
 namespace {
-
-#ifndef BERTH_VERSION
-#define BERTH_VERSION "0.1.0"
-#endif
 
 Endpoint docker_endpoint(const NodeConfig& config) { return Endpoint::parse(config.docker_host); }
 
@@ -25,21 +22,29 @@ HttpClientOptions api_options(const NodeConfig& config)
 
 InventoryOptions inventory_options(const NodeConfig& config)
 {
-    return {.install_id = config.install_id, .edge_network = config.edge_network, .volumes_dir = config.volumes_dir,
+    return {.install_id = config.install_id,
+        .edge_network = config.edge_network,
+        .volumes_dir = config.volumes_dir,
         .relist = config.relist_interval};
 }
 
 } // namespace
 
 NodeAgent::NodeAgent(Executor io, Executor work, Clock& clock, const NodeConfig& config)
-    : clock_(clock), config_(config), docker_http_(io, clock, docker_endpoint(config)), docker_(docker_http_, clock),
-      api_http_(io, clock, Endpoint::parse(config.berth_url), api_options(config)), api_(api_http_, clock),
+    : clock_(clock),
+      config_(config),
+      docker_http_(io, clock, docker_endpoint(config)),
+      docker_(docker_http_, clock),
+      api_http_(io, clock, Endpoint::parse(config.berth_url), api_options(config)),
+      api_(api_http_, clock),
       inventory_(io, clock, docker_, inventory_options(config)),
-      rclone_(io, clock, {.program = config.rclone, .folder = config.data_dir}), watcher_(io, clock),
-      reporter_(io, api_, clock, config.report_interval), meter_(config.volumes_dir),
-      parts_{io, work, clock, config_, docker_, inventory_, rclone_, watcher_, reporter_, stop_, "", ""}, group_(io)
-{
-}
+      rclone_(io, clock, {.program = config.rclone, .folder = config.data_dir}),
+      watcher_(io, clock),
+      reporter_(io, api_, clock, config.report_interval),
+      meter_(config.volumes_dir),
+      parts_{io, work, clock, config_, docker_, inventory_, rclone_, watcher_, reporter_, stop_, "", ""},
+      group_(io)
+{}
 
 NodeAgent::~NodeAgent() = default;
 
@@ -120,7 +125,7 @@ json::object NodeAgent::node_report()
     auto& spec = report.spec;
     spec.nodeId = parts_.node_id;
     spec.hostname = parts_.node_name;
-    spec.agentVersion = BERTH_VERSION;
+    spec.agentVersion = std::string(kVersion);
     spec.engineVersion = engine_version_;
     spec.reportedAt = clock_.now();
     spec.usage = usage_;
@@ -134,13 +139,15 @@ WorkspaceListener NodeAgent::listener()
         workspaces_ = std::move(all);
         api_synced_ = true;
         for (const auto& [uid, workspace] : workspaces_)
-            if (const auto found = running_.find(uid); found != running_.end()) found->second->agent.update(workspace);
+            if (const auto found = running_.find(uid); found != running_.end())
+                found->second->agent.update(workspace);
         reconcile();
     };
     listener.changed = [this](Workspace workspace) {
         const auto uid = workspace.metadata.uid;
         workspaces_[uid] = workspace;
-        if (const auto found = running_.find(uid); found != running_.end()) found->second->agent.update(std::move(workspace));
+        if (const auto found = running_.find(uid); found != running_.end())
+            found->second->agent.update(std::move(workspace));
         reconcile_one(uid);
     };
     listener.deleted = [this](std::string uid) {

@@ -1,6 +1,6 @@
 #pragma once
-// berth-node as a whole: wires the parts, keeps one WorkspaceAgent for each workspace that has something on this node,
-// and reports the machine.
+// berth-node as a whole: wires the parts, keeps one WorkspaceAgent for each workspace that has something on
+// this node, and reports the machine.
 
 #include "node/workspace_agent.hpp"
 
@@ -19,7 +19,10 @@ public:
 
 private:
     struct Running {
-        Running(NodeParts& parts, Workspace workspace, Executor io) : agent(parts, std::move(workspace)), group(io) {}
+        Running(NodeParts& parts, Workspace workspace, Executor io)
+            : agent(parts, std::move(workspace)),
+              group(io)
+        {}
         WorkspaceAgent agent;
         TaskGroup group;
         bool ending = false;

@@ -14,8 +14,9 @@ namespace berth {
 using RemoteFiles = std::map<std::string, RemoteFile>;
 using Paths = std::vector<std::string>;
 
-/// Every call throws Error whose message begins with the class of the cause: "S3Denied: …", "S3Unreachable: …",
-/// "NoSuchBucket: …", "S3Error: …". Paths are relative to the prefix. I/O thread; calls one after another.
+/// Every call throws Error whose message begins with the class of the cause: "S3Denied: …", "S3Unreachable:
+/// …", "NoSuchBucket: …", "S3Error: …". Paths are relative to the prefix. I/O thread; calls one after
+/// another.
 struct ObjectStore {
     virtual ~ObjectStore() = default;
     /// Everything but our own folder `.berth`. Empty for a bucket without objects.

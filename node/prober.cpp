@@ -15,7 +15,8 @@ using asio::ip::tcp;
 /// The status of the reply to a GET, 0 when it is no HTTP.
 awaitable<int> http_status(tcp::socket& socket, std::string path)
 {
-    const auto request = "GET " + path + " HTTP/1.1\r\nHost: localhost\r\nUser-Agent: berth-node\r\nConnection: close\r\n\r\n";
+    const auto request =
+        "GET " + path + " HTTP/1.1\r\nHost: localhost\r\nUser-Agent: berth-node\r\nConnection: close\r\n\r\n";
     co_await asio::async_write(socket, asio::buffer(request), asio::use_awaitable);
     std::array<char, 64> start{};
     std::size_t have = 0;
@@ -59,9 +60,11 @@ awaitable<HealthChecks> check_all(Clock& clock, std::vector<tcp::socket> sockets
     std::array<unsigned short, 3> ports, Duration limit)
 {
     HealthChecks checks;
-    checks.codeServer = co_await check_in_time(clock, std::move(sockets[0]), address, ports[0], Want::Healthz, limit);
+    checks.codeServer =
+        co_await check_in_time(clock, std::move(sockets[0]), address, ports[0], Want::Healthz, limit);
     checks.vnc = co_await check_in_time(clock, std::move(sockets[1]), address, ports[1], Want::Http, limit);
-    checks.webServer = co_await check_in_time(clock, std::move(sockets[2]), address, ports[2], Want::Connection, limit);
+    checks.webServer =
+        co_await check_in_time(clock, std::move(sockets[2]), address, ports[2], Want::Connection, limit);
     co_return checks;
 }
 
@@ -73,7 +76,8 @@ awaitable<HealthChecks> probe_namespace(Executor work, Clock& clock, std::string
     std::vector<tcp::socket> sockets;
     try {
         auto enter = [&netns_path] { return sockets_in_namespace(netns_path, 3); };
-        for (auto& socket : co_await offload(work, enter)) sockets.emplace_back(executor, tcp::v4(), socket.release());
+        for (auto& socket : co_await offload(work, enter))
+            sockets.emplace_back(executor, tcp::v4(), socket.release());
     } catch (const Error& error) {
         log::debug("a container can't be probed", {{"error", error.what()}});
         co_return HealthChecks{};
@@ -82,8 +86,8 @@ awaitable<HealthChecks> probe_namespace(Executor work, Clock& clock, std::string
         clock, std::move(sockets), "127.0.0.1", {kCodeServerPort, kVncPort, kWebPort}, limit);
 }
 
-awaitable<HealthChecks> probe_ports(Clock& clock, std::string address, unsigned short code_server, unsigned short vnc,
-    unsigned short web, Duration limit)
+awaitable<HealthChecks> probe_ports(Clock& clock, std::string address, unsigned short code_server,
+    unsigned short vnc, unsigned short web, Duration limit)
 {
     auto executor = co_await asio::this_coro::executor;
     std::vector<tcp::socket> sockets;

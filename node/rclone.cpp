@@ -58,24 +58,29 @@ HttpClientOptions client_options()
     return options;
 }
 
-Endpoint unix_endpoint(const std::string& path) { return {.kind = Endpoint::Kind::Unix, .host = "", .port = 0, .path = path}; }
+Endpoint unix_endpoint(const std::string& path)
+{
+    return {.kind = Endpoint::Kind::Unix, .host = "", .port = 0, .path = path};
+}
 
 } // namespace
 
 Rclone::Rclone(Executor executor, Clock& clock, RcloneOptions options)
-    : executor_(std::move(executor)), clock_(clock), options_(std::move(options)),
-      socket_(options_.folder + "/rclone.sock"), http_(executor_, clock_, unix_endpoint(socket_), client_options())
-{
-}
+    : executor_(std::move(executor)),
+      clock_(clock),
+      options_(std::move(options)),
+      socket_(options_.folder + "/rclone.sock"),
+      http_(executor_, clock_, unix_endpoint(socket_), client_options())
+{}
 
 Rclone::~Rclone() { end_child(); }
 
 void Rclone::start()
 {
     ::unlink(socket_.c_str());
-    std::vector<std::string> arguments{options_.program, "rcd", "--rc-addr", "unix://" + socket_, "--rc-no-auth",
-        "--config", "", "--log-level", "ERROR", "--cache-dir", options_.folder + "/rclone-cache",
-        "--rc-job-expire-duration", "10s"};
+    std::vector<std::string> arguments{options_.program, "rcd", "--rc-addr", "unix://" + socket_,
+        "--rc-no-auth", "--config", "", "--log-level", "ERROR", "--cache-dir",
+        options_.folder + "/rclone-cache", "--rc-job-expire-duration", "10s"};
     auto environment = child_environment();
     const auto argv = pointers(arguments);
     const auto envp = pointers(environment);
@@ -85,11 +90,6 @@ void Rclone::start()
     if (child == 0) become(options_.program.c_str(), argv.data(), envp.data(), parent);
     pid_ = child;
     pid_handle_ = static_cast<int>(::syscall(SYS_pidfd_open, child, 0));
-    if (pid_handle_ < 0) {
-        const auto failure = system_error("watch rclone");
-        end_child();
-        throw failure;
-    }
 }
 
 void Rclone::end_child()
@@ -105,11 +105,15 @@ void Rclone::end_child()
 
 awaitable<> Rclone::wait_for_end()
 {
-    asio::posix::stream_descriptor handle(executor_, pid_handle_);
-    pid_handle_ = -1; // `handle` closes it
-    co_await handle.async_wait(asio::posix::stream_descriptor::wait_read, asio::use_awaitable);
+    constexpr Duration kLook{250};
     int status = 0;
-    ::waitpid(pid_, &status, 0);
+    if (pid_handle_ >= 0) {
+        asio::posix::stream_descriptor handle(executor_, std::exchange(pid_handle_, -1)); // closes it
+        co_await handle.async_wait(asio::posix::stream_descriptor::wait_read, asio::use_awaitable);
+        ::waitpid(pid_, &status, 0);
+    } else { // a kernel or a seccomp profile without pidfd_open
+        while (::waitpid(pid_, &status, WNOHANG) == 0) co_await clock_.sleep(kLook);
+    }
     pid_ = -1;
     http_.drop_idle();
     log::warning("rclone ended", {{"status", WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status)}});
@@ -135,7 +139,8 @@ awaitable<> Rclone::run()
             end_child();
             std::rethrow_exception(failure);
         }
-        delay = clock_.tick() - started > std::chrono::minutes{1} ? Duration{200} : std::min(delay * 2, kMaxDelay);
+        delay = clock_.tick() - started > std::chrono::minutes{1} ? Duration{200}
+                                                                  : std::min(delay * 2, kMaxDelay);
         co_await clock_.sleep(delay);
     }
 }

@@ -1,6 +1,7 @@
 #pragma once
-// One `rclone rcd` child for the whole node, spoken to over a Unix socket in a folder that only we can enter. It is
-// started again when it dies. Credentials travel inside the calls only: never in its arguments, environment or log.
+// One `rclone rcd` child for the whole node, spoken to over a Unix socket in a folder that only we can enter.
+// It is started again when it dies. Credentials travel inside the calls only: never in its arguments,
+// environment or log.
 
 #include "controller/base/async.hpp"
 #include "controller/base/http_client.hpp"
@@ -15,7 +16,8 @@ struct RcloneOptions {
     std::string folder; ///< for the socket; must exist with mode 0700
 };
 
-/// Lives on the I/O thread. Spawn run() in a task group: it keeps the child alive until cancelled, then ends it.
+/// Lives on the I/O thread. Spawn run() in a task group: it keeps the child alive until cancelled, then ends
+/// it.
 class Rclone {
 public:
     Rclone(Executor executor, Clock& clock, RcloneOptions options);
@@ -23,8 +25,8 @@ public:
     Rclone(const Rclone&) = delete;
 
     awaitable<> run();
-    /// Calls a method such as "operations/list". Throws Error{Unavailable} while the child is away, Timeout when it
-    /// went away in the middle, Internal with rclone's own text when the call failed.
+    /// Calls a method such as "operations/list". Throws Error{Unavailable} while the child is away, Timeout
+    /// when it went away in the middle, Internal with rclone's own text when the call failed.
     awaitable<json::object> call(std::string method, json::object parameters, Duration deadline);
     /// The process, -1 while there is none (for tests).
     int pid() const noexcept { return pid_; }

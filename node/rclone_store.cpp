@@ -11,11 +11,15 @@ namespace berth {
 
 namespace {
 
-/// Time for a call that moves no file, and the slowest transfer that is still waited for, in bytes per second.
+/// Time for a call that moves no file, and the slowest transfer that is still waited for, in bytes per
+/// second.
 constexpr Duration kBaseDeadline = std::chrono::minutes{3};
 constexpr std::int64_t kSlowest = 128 << 10;
 
-json::object local_folder(const std::string& path) { return {{"type", "local"}, {"_root", path}, {"encoding", "Raw"}}; }
+json::object local_folder(const std::string& path)
+{
+    return {{"type", "local"}, {"_root", path}, {"encoding", "Raw"}};
+}
 
 /// Bounded, so that a store that doesn't answer is reported within seconds; the sync itself tries again.
 json::object limits(bool names_given)
@@ -64,11 +68,12 @@ std::string s3_cause(std::string_view text)
 {
     const auto has = [text](std::string_view word) { return text.find(word) != std::string_view::npos; };
     if (has("NoSuchBucket") || has("bucket does not exist")) return "NoSuchBucket";
-    if (has("StatusCode: 403") || has("StatusCode: 401") || has("AccessDenied") || has("SignatureDoesNotMatch") ||
-        has("InvalidAccessKeyId") || has("Forbidden"))
+    if (has("StatusCode: 403") || has("StatusCode: 401") || has("AccessDenied") ||
+        has("SignatureDoesNotMatch") || has("InvalidAccessKeyId") || has("Forbidden"))
         return "S3Denied";
-    for (auto word : {"connection refused", "no such host", "i/o timeout", "deadline exceeded", "request send failed",
-             "connection reset", "StatusCode: 50", "SlowDown", "ServiceUnavailable", "took longer than", "EOF"})
+    for (auto word : {"connection refused", "no such host", "i/o timeout", "deadline exceeded",
+             "request send failed", "connection reset", "StatusCode: 50", "SlowDown", "ServiceUnavailable",
+             "took longer than", "EOF"})
         if (has(word)) return "S3Unreachable";
     return "S3Error";
 }
@@ -84,12 +89,15 @@ std::string s3_message(std::string_view text, const std::vector<std::string>& se
     }
     if (message.size() > kLimit) message.resize(kLimit);
     while (!is_utf8(message)) message.pop_back();
-    std::replace_if(message.begin(), message.end(), [](unsigned char c) { return c < 0x20; }, ' ');
+    std::replace_if(
+        message.begin(), message.end(), [](unsigned char c) { return c < 0x20; }, ' ');
     return message;
 }
 
 RcloneStore::RcloneStore(Rclone& rclone, S3Source source, std::string folder)
-    : rclone_(rclone), source_(std::move(source)), folder_(std::move(folder))
+    : rclone_(rclone),
+      source_(std::move(source)),
+      folder_(std::move(folder))
 {
     std::filesystem::create_directories(folder_);
 }
@@ -99,6 +107,9 @@ json::object RcloneStore::remote(std::string_view below) const
     std::string root = source_.bucket;
     if (!source_.prefix.empty()) root += "/" + source_.prefix;
     if (!below.empty()) root += "/" + std::string(below);
+    // Without the slash rclone first asks whether the prefix is an object, and takes an S3 that is away for a
+    // yes.
+    root += "/";
     // BackSlash: some S3 servers take '\' for a separator.
     json::object fs{{"type", "s3"}, {"provider", source_.endpoint.empty() ? "AWS" : "Other"}, {"_root", root},
         {"access_key_id", source_.accessKeyId}, {"secret_access_key", source_.secretAccessKey.reveal()},
@@ -133,7 +144,8 @@ awaitable<json::object> RcloneStore::call(std::string method, json::object param
     }
     if (code == Errc::Unavailable || code == Errc::Timeout) {
         // The child is away or answers nothing; it is not S3 that refuses.
-        throw Error{code, s3_message("took longer than expected: " + failure, {source_.secretAccessKey.reveal()})};
+        throw Error{
+            code, s3_message("took longer than expected: " + failure, {source_.secretAccessKey.reveal()})};
     }
     throw Error{code, s3_message(failure, {source_.secretAccessKey.reveal(), source_.accessKeyId})};
 }
@@ -144,8 +156,7 @@ awaitable<bool> RcloneStore::bucket_is_missing()
     all["_root"] = "";
     try {
         json::object parameters{{"fs", all}, {"remote", ""}, {"_config", limits(false)}};
-        const auto reply =
-            co_await call("operations/list", std::move(parameters));
+        const auto reply = co_await call("operations/list", std::move(parameters));
         for (const auto& item : reply.at("list").as_array())
             if (item.as_object().at("Path").as_string() == source_.bucket) co_return false;
         co_return true;
@@ -158,8 +169,8 @@ awaitable<RemoteFiles> RcloneStore::list()
 {
     std::optional<Error> failure;
     try {
-        json::object parameters{{"fs", remote()}, {"remote", ""},
-            {"opt", list_options(false)}, {"_config", limits(false)}};
+        json::object parameters{
+            {"fs", remote()}, {"remote", ""}, {"opt", list_options(false)}, {"_config", limits(false)}};
         co_return to_remote_files(co_await call("operations/list", std::move(parameters), 256 << 20));
     } catch (const Error& error) {
         failure = error;
@@ -175,8 +186,8 @@ awaitable<RemoteFiles> RcloneStore::head(Paths paths)
 {
     if (paths.empty()) co_return RemoteFiles{};
     try {
-        json::object parameters{{"fs", remote()}, {"remote", ""},
-            {"opt", list_options(true)}, {"_filter", names(paths)}, {"_config", limits(true)}};
+        json::object parameters{{"fs", remote()}, {"remote", ""}, {"opt", list_options(true)},
+            {"_filter", names(paths)}, {"_config", limits(true)}};
         co_return to_remote_files(co_await call("operations/list", std::move(parameters)));
     } catch (const Error& error) {
         if (error.code() != Errc::NotFound) throw;
@@ -207,8 +218,8 @@ awaitable<> RcloneStore::copy_to_trash(Paths paths, std::string stamp)
 
 awaitable<> RcloneStore::copy(std::string from, std::string to)
 {
-    json::object parameters{{"srcFs", remote()}, {"srcRemote", from}, {"dstFs", remote()},
-        {"dstRemote", to}, {"_config", limits(false)}};
+    json::object parameters{{"srcFs", remote()}, {"srcRemote", from}, {"dstFs", remote()}, {"dstRemote", to},
+        {"_config", limits(false)}};
     co_await call("operations/copyfile", std::move(parameters), 256 << 20);
 }
 
@@ -222,7 +233,8 @@ awaitable<> RcloneStore::remove(Paths paths)
 awaitable<std::optional<RemoteFile>> RcloneStore::stat(std::string key)
 {
     json::object parameters{{"fs", remote()}, {"remote", key},
-        {"opt", json::object{{"showHash", true}, {"hashTypes", json::array{"md5"}}}}, {"_config", limits(false)}};
+        {"opt", json::object{{"filesOnly", true}, {"showHash", true}, {"hashTypes", json::array{"md5"}}}},
+        {"_config", limits(false)}};
     const auto reply = co_await call("operations/stat", std::move(parameters));
     const auto* item = reply.if_contains("item");
     if (!item || !item->is_object()) co_return std::nullopt;
@@ -232,8 +244,9 @@ awaitable<std::optional<RemoteFile>> RcloneStore::stat(std::string key)
 awaitable<> RcloneStore::put(std::string local_path, std::string key)
 {
     const std::filesystem::path path(local_path);
-    json::object parameters{{"srcFs", local_folder(path.parent_path())}, {"srcRemote", path.filename().string()},
-        {"dstFs", remote()}, {"dstRemote", key}, {"_config", limits(false)}};
+    json::object parameters{{"srcFs", local_folder(path.parent_path())},
+        {"srcRemote", path.filename().string()}, {"dstFs", remote()}, {"dstRemote", key},
+        {"_config", limits(false)}};
     co_await call("operations/copyfile", std::move(parameters), 256 << 20);
 }
 
@@ -241,9 +254,9 @@ awaitable<> RcloneStore::get(std::string key, std::string local_path)
 {
     const std::filesystem::path path(local_path);
     json::object parameters{{"srcFs", remote()}, {"srcRemote", key},
-        {"dstFs", local_folder(path.parent_path())}, {"dstRemote", path.filename().string()}, {"_config", limits(false)}};
-    co_await call("operations/copyfile", std::move(parameters),
-        256 << 20);
+        {"dstFs", local_folder(path.parent_path())}, {"dstRemote", path.filename().string()},
+        {"_config", limits(false)}};
+    co_await call("operations/copyfile", std::move(parameters), 256 << 20);
 }
 
 awaitable<> RcloneStore::empty_trash(std::string date)

@@ -1,6 +1,6 @@
 #pragma once
-// ObjectStore on rclone. The steady state needs no LIST: what to look at, copy, trash and delete goes over as a list
-// of names.
+// ObjectStore on rclone. The steady state needs no LIST: what to look at, copy, trash and delete goes over as
+// a list of names.
 
 #include "api/types/workspace.hpp"
 #include "node/object_store.hpp"

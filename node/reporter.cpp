@@ -22,9 +22,11 @@ awaitable<> wait_until(Clock& clock, Signal& signal, Tick until)
 }
 
 Reporter::Reporter(Executor executor, ApiClient& api, Clock& clock, Duration interval)
-    : api_(api), clock_(clock), interval_(interval), wake_(executor)
-{
-}
+    : api_(api),
+      clock_(clock),
+      interval_(interval),
+      wake_(executor)
+{}
 
 void Reporter::add(std::string target, Source source)
 {
@@ -39,7 +41,8 @@ void Reporter::changed(const std::string& target)
     const auto found = entries_.find(target);
     if (found == entries_.end()) return;
     ++found->second.version;
-    if (found->second.failures == 0) found->second.due = std::min(found->second.due, clock_.tick() + kBreath / 4);
+    if (found->second.failures == 0)
+        found->second.due = std::min(found->second.due, clock_.tick() + kBreath / 4);
     wake_.notify_all();
 }
 
@@ -81,7 +84,8 @@ awaitable<> Reporter::send(std::string target)
     if (found == entries_.end()) co_return;
     auto& now = found->second;
     if (failure) {
-        if (now.failures++ == 0) log::warning("a report was not taken", {{"target", target}, {"error", failure->what()}});
+        if (now.failures++ == 0)
+            log::warning("a report was not taken", {{"target", target}, {"error", failure->what()}});
         now.due = clock_.tick() + with_jitter(retry_delay(std::min(now.failures, 3)) / 2);
         co_return;
     }

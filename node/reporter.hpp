@@ -1,6 +1,6 @@
 #pragma once
-// Sends reports to berthd: at once when something changed, else every so often; changes that come faster than they
-// can be sent are merged, and only the newest state ever goes out.
+// Sends reports to berthd: at once when something changed, else every so often; changes that come faster than
+// they can be sent are merged, and only the newest state ever goes out.
 
 #include "node/api_client.hpp"
 

@@ -65,7 +65,8 @@ JournalFile meet_existing(const FileTree& tree, const std::string& source, const
         return entry;
     }
     tree.put(source, conflict_name(path, now), options);
-    log::warning("a file differed from S3 and was kept; S3's version is beside it", {{"path", printable(path)}});
+    log::warning(
+        "a file differed from S3 and was kept; S3's version is beside it", {{"path", printable(path)}});
     return entry; // zeros as the local state: what is here goes up in the next round
 }
 
@@ -80,10 +81,13 @@ void place(const std::string& root, const std::string& staging, const Batch& bat
         try {
             const auto hashes = hash_file(source);
             const auto known = manifest.files.find(path);
-            PutOptions options{.mode = known == manifest.files.end() ? 0644 : known->second.mode, .mtime = file_mtime(source)};
+            PutOptions options{.mode = known == manifest.files.end() ? 0644 : known->second.mode,
+                .mtime = file_mtime(source)};
             JournalFile entry{.md5 = hashes.md5, .sha256 = hashes.sha256};
-            if (const auto local = tree.put(source, path, options)) entry.local = *local;
-            else entry = meet_existing(tree, source, path, options, hashes, now);
+            if (const auto local = tree.put(source, path, options))
+                entry.local = *local;
+            else
+                entry = meet_existing(tree, source, path, options, hashes, now);
             entry.remote = remote.at(path);
             journal.put(path, std::move(entry));
         } catch (const Error& error) {
@@ -126,7 +130,8 @@ awaitable<Manifest> load_manifest(SyncContext& context)
     try {
         co_return parse_manifest(read_file(copy));
     } catch (const Error& error) {
-        log::warning("the manifest can't be read; files come without modes and links", {{"error", error.what()}});
+        log::warning(
+            "the manifest can't be read; files come without modes and links", {{"error", error.what()}});
         co_return Manifest{};
     }
 }
@@ -142,7 +147,8 @@ awaitable<> complete(ObjectStore& store, RemoteFiles& files)
 
 void check_abandoned(const SyncContext& context)
 {
-    if (context.abandoned && context.abandoned()) throw Error{Errc::Conflict, "the restore is not wanted any more"};
+    if (context.abandoned && context.abandoned())
+        throw Error{Errc::Conflict, "the restore is not wanted any more"};
 }
 
 /// An empty bucket looks like a missing one to some servers; being able to write tells them apart.
@@ -159,7 +165,10 @@ awaitable<> prove_bucket(SyncContext& context)
 
 std::string staging_folder(const SyncContext& context) { return context.journal.folder() + "/staging"; }
 std::string manifest_copy(const SyncContext& context) { return context.journal.folder() + "/manifest.json"; }
-std::string own_manifest(const SyncContext& context) { return context.journal.folder() + "/manifest.mine.json"; }
+std::string own_manifest(const SyncContext& context)
+{
+    return context.journal.folder() + "/manifest.mine.json";
+}
 
 void clear_folder(const std::string& folder)
 {
@@ -204,7 +213,8 @@ awaitable<> restore_files(SyncContext& context)
     };
     co_await offload(context.work, finish);
     status.state = SyncState::idle;
-    status.message = skipped == 0 ? "" : std::to_string(skipped) + " objects with unusable names were skipped";
+    status.message =
+        skipped == 0 ? "" : std::to_string(skipped) + " objects with unusable names were skipped";
     log::info("files restored", {{"files", status.restoredFiles}, {"skipped", skipped}});
 }
 

@@ -1,6 +1,7 @@
 #pragma once
-// The two movements of files: S3 → folder once (restore), folder → S3 from then on (sync). Both can be cut off at any
-// point and done again: the journal says how far they came, and what it doesn't say is found to be there already.
+// The two movements of files: S3 → folder once (restore), folder → S3 from then on (sync). Both can be cut
+// off at any point and done again: the journal says how far they came, and what it doesn't say is found to be
+// there already.
 
 #include "api/types/workspace.hpp"
 #include "node/object_store.hpp"
@@ -27,20 +28,22 @@ struct SyncContext {
     std::int64_t trash_days = 30;
 
     // What is remembered from one sync to the next.
-    std::map<std::string, int> still_changing{}; ///< files that were written to while they were read, and how often
+    std::map<std::string, int>
+        still_changing{}; ///< files that were written to while they were read, and how often
     std::optional<Tick> manifest_sent{};
 };
 
-/// Brings what S3 has into the folder; at the end the journal's fact "restored" is set. Nothing that is in the folder
-/// already is overwritten: a different version from S3 is put beside it (conflict_name). Throws Error with the class
-/// of the cause; Error{Conflict} when it was abandoned.
+/// Brings what S3 has into the folder; at the end the journal's fact "restored" is set. Nothing that is in
+/// the folder already is overwritten: a different version from S3 is put beside it (conflict_name). Throws
+/// Error with the class of the cause; Error{Conflict} when it was abandoned.
 awaitable<> restore_files(SyncContext& context);
 
-/// One round folder → S3. `final`: nothing writes to the folder any more; then everything must go up or it throws.
-/// Sets status.receipt when S3 has everything that is here.
+/// One round folder → S3. `final`: nothing writes to the folder any more; then everything must go up or it
+/// throws. Sets status.receipt when S3 has everything that is here.
 awaitable<> sync_files(SyncContext& context, bool final);
 
-/// Whether the folder has nothing that did not come from S3 (a restore that never ended has put nothing at risk).
+/// Whether the folder has nothing that did not come from S3 (a restore that never ended has put nothing at
+/// risk).
 awaitable<bool> nothing_unsaved(SyncContext& context);
 /// A receipt for what the journal says, without asking S3.
 Receipt journal_receipt(const SyncContext& context, bool final);

@@ -19,7 +19,8 @@ std::vector<std::string> vanished(const TreeWalk& walk, const std::map<std::stri
 {
     std::vector<std::string> paths;
     for (const auto& [path, file] : journal)
-        if (!walk.files.contains(path) && !is_filtered_path(path) && was_walked(walk, path)) paths.push_back(path);
+        if (!walk.files.contains(path) && !is_filtered_path(path) && was_walked(walk, path))
+            paths.push_back(path);
     return paths;
 }
 
@@ -45,8 +46,10 @@ SyncPlan plan_sync(const TreeWalk& walk, const std::map<std::string, JournalFile
         const auto known = journal.find(path);
         if (known == journal.end() || !known->second.local.same_content(file)) plan.uploads.push_back(path);
     }
-    std::stable_sort(plan.uploads.begin(), plan.uploads.end(),
-        [](const std::string& left, const std::string& right) { return upload_rank(left) < upload_rank(right); });
+    std::stable_sort(
+        plan.uploads.begin(), plan.uploads.end(), [](const std::string& left, const std::string& right) {
+            return upload_rank(left) < upload_rank(right);
+        });
     auto gone = vanished(walk, journal);
     if (gone.empty()) return plan;
     plan.held_reason = accident(
@@ -59,12 +62,16 @@ Manifest make_manifest(const TreeWalk& walk, const std::map<std::string, Journal
 {
     Manifest manifest;
     auto add = [&](const std::string& path, const JournalFile& known, std::int64_t mode) {
-        manifest.files[path] = {
-            .size = known.remote.size, .mode = mode, .mtime = known.local.mtime, .md5 = known.md5, .sha256 = known.sha256};
+        manifest.files[path] = {.size = known.remote.size,
+            .mode = mode,
+            .mtime = known.local.mtime,
+            .md5 = known.md5,
+            .sha256 = known.sha256};
     };
     for (const auto& [path, known] : journal) {
         const auto here = walk.files.find(path);
-        add(path, known, here == walk.files.end() ? (known.local.mode ? known.local.mode : 0644) : here->second.mode);
+        add(path, known,
+            here == walk.files.end() ? (known.local.mode ? known.local.mode : 0644) : here->second.mode);
     }
     manifest.links = walk.links;
     for (const auto& [path, mode] : walk.folders) {
@@ -79,10 +86,12 @@ Manifest make_manifest(const TreeWalk& walk, const std::map<std::string, Journal
     return manifest;
 }
 
-UploadStep plan_upload(const RemoteFile& mine, const std::optional<RemoteFile>& present, const JournalFile* journal)
+UploadStep plan_upload(
+    const RemoteFile& mine, const std::optional<RemoteFile>& present, const JournalFile* journal)
 {
     if (!present) return UploadStep::Upload;
-    if (!present->md5.empty() && present->md5 == mine.md5 && present->size == mine.size) return UploadStep::Nothing;
+    if (!present->md5.empty() && present->md5 == mine.md5 && present->size == mine.size)
+        return UploadStep::Nothing;
     if (journal && journal->remote.same(*present)) return UploadStep::Overwrite;
     return UploadStep::Conflict;
 }

@@ -10,7 +10,8 @@
 
 namespace berth {
 
-/// The delete guard (W26): more than `percent` of the files and more than `count` of them at once are held back.
+/// The delete guard (W26): more than `percent` of the files and more than `count` of them at once are held
+/// back.
 struct DeleteGuard {
     std::int64_t percent = 50;
     std::int64_t count = 20;
@@ -32,8 +33,8 @@ SyncPlan plan_sync(const TreeWalk& walk, const std::map<std::string, JournalFile
 /// The manifest of what is here and in S3.
 Manifest make_manifest(const TreeWalk& walk, const std::map<std::string, JournalFile>& journal);
 
-/// What to do with one file that changed here, given what S3 has now (nothing: no such object) and what the journal
-/// believes that it has.
+/// What to do with one file that changed here, given what S3 has now (nothing: no such object) and what the
+/// journal believes that it has.
 enum class UploadStep {
     Nothing,   ///< S3 has this content already (an upload whose journal entry was lost)
     Upload,    ///< S3 has no such object

@@ -31,7 +31,10 @@ struct Staging {
     std::int64_t bytes = 0;
 };
 
-RemoteFile remote_of(const TakenFile& taken) { return {.size = taken.file.size, .md5 = taken.hashes.md5, .mtime = ""}; }
+RemoteFile remote_of(const TakenFile& taken)
+{
+    return {.size = taken.file.size, .md5 = taken.hashes.md5, .mtime = ""};
+}
 
 JournalFile entry_of(const TakenFile& taken)
 {
@@ -55,7 +58,8 @@ Staging stage(const SyncContext& context, const Paths& paths)
             auto taken = tree.take(path, copy, context.stop);
             if (!taken) continue;
             // What was read is what counts: a file that grew is as long as its copy.
-            taken->file.size = taken->changed ? std::int64_t(std::filesystem::file_size(copy)) : taken->file.size;
+            taken->file.size =
+                taken->changed ? std::int64_t(std::filesystem::file_size(copy)) : taken->file.size;
             staging.files.push_back({path, std::move(*taken)});
         } catch (const Error& error) {
             if (context.stop) throw;
@@ -85,7 +89,8 @@ void thin_out(SyncContext& context, Staging& staging)
         context.still_changing.erase(file.path);
         const auto known = context.journal.files().find(file.path);
         const bool same = known != context.journal.files().end() && !known->second.md5.empty() &&
-                          known->second.md5 == file.taken.hashes.md5 && known->second.remote.size == file.taken.file.size &&
+                          known->second.md5 == file.taken.hashes.md5 &&
+                          known->second.remote.size == file.taken.file.size &&
                           known->second.remote.md5 == file.taken.hashes.md5;
         if (!same) return false;
         auto entry = entry_of(file.taken);
@@ -96,7 +101,8 @@ void thin_out(SyncContext& context, Staging& staging)
     });
 }
 
-/// Does what plan_upload says for each file; afterwards the staging folder holds exactly what is to be uploaded.
+/// Does what plan_upload says for each file; afterwards the staging folder holds exactly what is to be
+/// uploaded.
 awaitable<> make_room(SyncContext& context, Staging& staging)
 {
     Paths paths;
@@ -109,8 +115,10 @@ awaitable<> make_room(SyncContext& context, Staging& staging)
         const auto step = plan_upload(remote_of(file.taken),
             found == present.end() ? std::nullopt : std::optional(found->second),
             known == context.journal.files().end() ? nullptr : &known->second);
-        if (step == UploadStep::Nothing) drop_copy(context, file.path);
-        else staging.bytes += file.taken.file.size;
+        if (step == UploadStep::Nothing)
+            drop_copy(context, file.path);
+        else
+            staging.bytes += file.taken.file.size;
         if (step == UploadStep::Overwrite) trash.push_back(file.path);
         if (step == UploadStep::Conflict) {
             const auto other = conflict_name(file.path, context.clock.now());
@@ -176,7 +184,8 @@ awaitable<> delete_files(SyncContext& context, Paths paths)
     Paths ours;
     for (const auto& path : paths) {
         const auto found = present.find(path);
-        if (found != present.end() && context.journal.files().at(path).remote.same(found->second)) ours.push_back(path);
+        if (found != present.end() && context.journal.files().at(path).remote.same(found->second))
+            ours.push_back(path);
     }
     co_await context.store.copy_to_trash(ours, trash_stamp(context.clock.now()));
     co_await context.store.remove(std::move(ours));
@@ -190,7 +199,8 @@ Manifest manifest_in(const std::string& path)
         return parse_manifest(read_file(path));
     } catch (const Error& error) {
         // Only ever a copy: without it entries of others may stay a little longer.
-        if (error.code() != Errc::NotFound) log::warning("a manifest can't be read", {{"error", error.what()}});
+        if (error.code() != Errc::NotFound)
+            log::warning("a manifest can't be read", {{"error", error.what()}});
         return {};
     }
 }
@@ -204,13 +214,15 @@ awaitable<Manifest> manifest_in_store(SyncContext& context, const std::optional<
     co_return manifest_in(manifest_copy(context));
 }
 
-/// Brings the manifest in S3 up to date, keeping what other workspaces on the prefix wrote into it; gives its text.
+/// Brings the manifest in S3 up to date, keeping what other workspaces on the prefix wrote into it; gives its
+/// text.
 awaitable<std::string> send_manifest(SyncContext& context, Manifest mine, bool final)
 {
     const auto before = manifest_in(own_manifest(context));
     if (!final && mine == before) co_return to_text(manifest_in(manifest_copy(context)));
     const bool large = mine.files.size() * 200 > kSmallManifest;
-    const bool recent = context.manifest_sent && context.clock.tick() - *context.manifest_sent < kManifestInterval;
+    const bool recent =
+        context.manifest_sent && context.clock.tick() - *context.manifest_sent < kManifestInterval;
     if (!final && large && recent) co_return to_text(manifest_in(manifest_copy(context)));
     const auto key = std::string(kManifestKey);
     const auto present = co_await context.store.stat(key);
@@ -226,7 +238,8 @@ awaitable<std::string> send_manifest(SyncContext& context, Manifest mine, bool f
     co_return text;
 }
 
-Receipt receipt_of(const std::string& manifest_text, const std::map<std::string, JournalFile>& files, bool final, Time now)
+Receipt receipt_of(
+    const std::string& manifest_text, const std::map<std::string, JournalFile>& files, bool final, Time now)
 {
     Receipt receipt{.manifestHash = sha256_hex(manifest_text),
         .files = static_cast<std::int64_t>(files.size()),
@@ -240,14 +253,15 @@ Receipt receipt_of(const std::string& manifest_text, const std::map<std::string,
 std::string left_out(const TreeWalk& walk, const SyncPlan& plan, const std::vector<SkippedFile>& failed)
 {
     if (!plan.held.empty())
-        return "deletes are held back: " + plan.held_reason + "; annotate the workspace with berth.dev/allow-deletes=" +
-               std::to_string(plan.held.size()) + " to let them through";
+        return "deletes are held back: " + plan.held_reason +
+               "; annotate the workspace with berth.dev/allow-deletes=" + std::to_string(plan.held.size()) +
+               " to let them through";
     if (!failed.empty())
-        return std::to_string(failed.size()) + " files could not be read, first " + failed.front().path + ": " +
-               failed.front().reason;
+        return std::to_string(failed.size()) + " files could not be read, first " + failed.front().path +
+               ": " + failed.front().reason;
     if (walk.skipped_count > 0)
-        return std::to_string(walk.skipped_count) + " files can't be in S3, first " + walk.skipped.front().path + ": " +
-               walk.skipped.front().reason;
+        return std::to_string(walk.skipped_count) + " files can't be in S3, first " +
+               walk.skipped.front().path + ": " + walk.skipped.front().reason;
     return "";
 }
 
@@ -275,7 +289,8 @@ awaitable<> sync_files(SyncContext& context, bool final)
         const auto done = co_await upload_batch(context, batch);
         failed.insert(failed.end(), done.failed.begin(), done.failed.end());
         restless += static_cast<std::int64_t>(done.restless.size());
-        status.pendingFiles -= static_cast<std::int64_t>(batch.size() - done.failed.size() - done.restless.size());
+        status.pendingFiles -=
+            static_cast<std::int64_t>(batch.size() - done.failed.size() - done.restless.size());
         if (context.changed) context.changed();
     }
     if (!plan.deletes.empty()) co_await delete_files(context, plan.deletes);
@@ -296,7 +311,8 @@ awaitable<bool> nothing_unsaved(SyncContext& context)
     if (!walk.complete) co_return false;
     for (const auto& [path, file] : walk.files) {
         const auto known = context.journal.files().find(path);
-        if (known == context.journal.files().end() || !known->second.local.same_content(file)) co_return false;
+        if (known == context.journal.files().end() || !known->second.local.same_content(file))
+            co_return false;
     }
     co_return walk.links.empty();
 }

@@ -40,7 +40,8 @@ ResourceUsage container_usage(
     ResourceUsage usage;
     usage.memory = static_cast<std::int64_t>(docker::used_memory(stats.memory_stats));
     if (stats.memory_stats.limit > 0)
-        usage.memoryPercent = 100.0 * static_cast<double>(usage.memory) / static_cast<double>(stats.memory_stats.limit);
+        usage.memoryPercent =
+            100.0 * static_cast<double>(usage.memory) / static_cast<double>(stats.memory_stats.limit);
     if (before && now.at > before->at && now.busy_ns >= before->busy_ns) {
         const auto elapsed_ns = std::chrono::duration<double, std::nano>(now.at - before->at).count();
         usage.cpu = static_cast<double>(now.busy_ns - before->busy_ns) / elapsed_ns;
@@ -66,7 +67,8 @@ std::optional<ProcStat> parse_proc_stat(std::string_view text)
 double cores_busy(const ProcStat& before, const ProcStat& now, double cores)
 {
     if (now.total <= before.total || now.busy < before.busy) return 0;
-    return cores * static_cast<double>(now.busy - before.busy) / static_cast<double>(now.total - before.total);
+    return cores * static_cast<double>(now.busy - before.busy) /
+           static_cast<double>(now.total - before.total);
 }
 
 std::optional<MemoryInfo> parse_meminfo(std::string_view text)

@@ -1,5 +1,6 @@
 #pragma once
-// What a container and the machine use, measured here (Swarm knows only capacities). Pure readers of text and samples.
+// What a container and the machine use, measured here (Swarm knows only capacities). Pure readers of text and
+// samples.
 
 #include "api/types/node.hpp"
 #include "api/types/workspace.hpp"

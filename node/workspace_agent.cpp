@@ -30,13 +30,19 @@ std::int64_t number(std::string_view text)
 } // namespace
 
 WorkspaceAgent::WorkspaceAgent(NodeParts& parts, Workspace workspace)
-    : parts_(parts), workspace_(std::move(workspace)),
-      target_(object_target(workspace_.metadata.org, WorkspaceReportSpec::kind.plural, workspace_.metadata.name)),
-      folder_(parts.config.data_dir + "/ws/" + workspace_.metadata.uid), wake_(parts.io), probe_wake_(parts.io)
+    : parts_(parts),
+      workspace_(std::move(workspace)),
+      target_(
+          object_target(workspace_.metadata.org, WorkspaceReportSpec::kind.plural, workspace_.metadata.name)),
+      folder_(parts.config.data_dir + "/ws/" + workspace_.metadata.uid),
+      wake_(parts.io),
+      probe_wake_(parts.io)
 {
     local_ = parts_.inventory.parts(workspace_.metadata.uid, key_of(workspace_));
-    // Until we know better: a receipt that the controller has is true for good.
-    if (workspace_.status.sync.receipt) status_.receipt = workspace_.status.sync.receipt;
+    // An agent that restarted after it had removed everything has only this to show for it.
+    const bool stopped =
+        workspace_.spec.desiredState == DesiredState::stopped || workspace_.metadata.deletionTimestamp;
+    if (stopped) status_.receipt = workspace_.status.sync.receipt;
     parts_.reporter.add(target_, [this] { return report(); });
 }
 
@@ -60,7 +66,8 @@ void WorkspaceAgent::look()
 {
     auto now = parts_.inventory.parts(workspace_.metadata.uid, key_of(workspace_));
     if (now == local_) return;
-    const bool other_container = now.container.id != local_.container.id || now.container.state != local_.container.state;
+    const bool other_container =
+        now.container.id != local_.container.id || now.container.state != local_.container.state;
     local_ = std::move(now);
     if (other_container) {
         usage_.reset();
@@ -74,7 +81,8 @@ NodeView WorkspaceAgent::view() const
 {
     NodeView view;
     view.known = true;
-    view.wanted = workspace_.spec.desiredState == DesiredState::running && !workspace_.metadata.deletionTimestamp;
+    view.wanted =
+        workspace_.spec.desiredState == DesiredState::running && !workspace_.metadata.deletionTimestamp;
     view.force = workspace_.spec.forceStop;
     const auto& confirmed = workspace_.status.sync.receipt;
     if (confirmed && confirmed->final) view.confirmed_receipt = confirmed->manifestHash;
@@ -83,7 +91,7 @@ NodeView WorkspaceAgent::view() const
     view.control_volume = local_.control_volume;
     std::error_code ignored;
     view.leftovers = std::filesystem::exists(folder_, ignored);
-    view.restored = journal_ && !journal_->fact(kRestoredFact).empty();
+    view.restored = restored_;
     view.control_current = control_written_ == control_hash(control_files(workspace_));
     if (final_incarnation_ == workspace_.status.incarnation) view.final_receipt = final_receipt_;
     view.now = parts_.clock.tick();
@@ -145,8 +153,9 @@ void WorkspaceAgent::failed(NodeStep next, const std::string& problem)
     ++failures_;
     retry_after_ = parts_.clock.tick() + with_jitter(retry_delay(failures_));
     activity_->dirty = true;
-    log::warning("a step failed and is tried again", {{"workspace", workspace_.metadata.name}, {"step", to_string(next)},
-                                                         {"failures", failures_}, {"error", problem}});
+    log::warning("a step failed and is tried again",
+        {{"workspace", workspace_.metadata.name}, {"step", to_string(next)}, {"failures", failures_},
+            {"error", problem}});
     if (next != NodeStep::RemoveVolumes && next != NodeStep::Forget) {
         status_.state = SyncState::failing;
         status_.message = problem;
@@ -157,13 +166,26 @@ void WorkspaceAgent::failed(NodeStep next, const std::string& problem)
 awaitable<> WorkspaceAgent::perform(NodeStep next)
 {
     switch (next) {
-    case NodeStep::Wait: break;
-    case NodeStep::WriteControl: co_await write_control(); break;
-    case NodeStep::Restore: co_await restore(); break;
-    case NodeStep::Sync: co_await sync(); break;
-    case NodeStep::FinalSync: co_await final_sync(); break;
-    case NodeStep::RemoveVolumes: co_await remove_volumes(); break;
-    case NodeStep::Forget: co_await forget(); break;
+    case NodeStep::Wait:
+        break;
+    case NodeStep::WriteControl:
+        co_await write_control();
+        break;
+    case NodeStep::Restore:
+        co_await restore();
+        break;
+    case NodeStep::Sync:
+        co_await sync();
+        break;
+    case NodeStep::FinalSync:
+        co_await final_sync();
+        break;
+    case NodeStep::RemoveVolumes:
+        co_await remove_volumes();
+        break;
+    case NodeStep::Forget:
+        co_await forget();
+        break;
     }
 }
 
@@ -173,22 +195,24 @@ awaitable<> WorkspaceAgent::prepare()
     const auto source = complete_source(workspace_.spec.s3, parts_.config);
     const auto identity = source_identity(source);
     auto body = [this, identity, root = parts_.inventory.files_folder(workspace_.metadata.name)] {
-        auto journal = journal_ ? std::move(journal_) : std::make_unique<SyncJournal>(folder_);
+        if (!journal_) journal_ = std::make_unique<SyncJournal>(folder_);
+        auto* journal = journal_.get();
         const auto volume = volume_identity(root);
         const bool other = journal->fact(kSourceFact) != identity || journal->fact(kVolumeFact) != volume;
         if (other && !volume.empty()) {
             if (!journal->fact(kSourceFact).empty())
-                log::warning("another volume or bucket: the files are restored again", {{"journal", folder_}});
+                log::warning(
+                    "another volume or bucket: the files are restored again", {{"journal", folder_}});
             journal->reset();
             journal->set_fact(kSourceFact, identity);
             journal->set_fact(kVolumeFact, volume);
             journal->commit();
         }
-        return std::pair(std::move(journal), other);
+        return other;
     };
-    auto [journal, other] = co_await offload(parts_.work, body);
+    const bool other = co_await offload(parts_.work, body);
     const bool fresh = !context_ || other;
-    journal_ = std::move(journal);
+    restored_ = !journal_->fact(kRestoredFact).empty();
     if (fresh || !(store_source_ == source)) {
         context_.reset();
         store_source_ = source;
@@ -225,8 +249,8 @@ SyncContext& WorkspaceAgent::context()
             .status = status_,
             .changed = [this] { changed(); },
             .abandoned = [this] { return workspace_.spec.forceStop; },
-            .folder_opened =
-                [watcher = &parts_.watcher, activity = activity_](int folder) { watcher->watch(folder, activity); },
+            .folder_opened = [watcher = &parts_.watcher, activity = activity_](
+                                 int folder) { watcher->watch(folder, activity); },
             .trash_days = parts_.config.trash_days});
     const auto allowed = workspace_.metadata.annotations.find(kAllowDeletes);
     context_->guard.allowed = allowed == workspace_.metadata.annotations.end() ? 0 : number(allowed->second);
@@ -245,9 +269,19 @@ awaitable<> WorkspaceAgent::write_control()
 
 awaitable<> WorkspaceAgent::restore()
 {
+    forget_final_receipt();
     co_await restore_files(context());
+    restored_ = true;
     activity_->dirty = true;
     sync_due_ = parts_.clock.tick();
+}
+
+/// The workspace runs again: what was final is not any more.
+void WorkspaceAgent::forget_final_receipt()
+{
+    journal_->set_fact(kFinalFact, "");
+    final_receipt_.clear();
+    if (status_.receipt && status_.receipt->final) status_.receipt.reset();
 }
 
 bool WorkspaceAgent::unchanged_folder() const
@@ -265,14 +299,14 @@ awaitable<> WorkspaceAgent::sync()
         status_.lastSyncAt = parts_.clock.now();
         co_return;
     }
-    if (!journal_->fact(kFinalFact).empty()) journal_->set_fact(kFinalFact, "");
-    final_receipt_.clear();
+    forget_final_receipt();
     activity_->dirty = false;
     co_await sync_files(context(), false);
     last_walk_ = started;
     if (trash_emptied_) co_return;
     trash_emptied_ = true; // once per life of the agent is often enough for a limit of days
-    const auto day = format_time(parts_.clock.now() - std::chrono::days{parts_.config.trash_days}).substr(0, 10);
+    const auto day =
+        format_time(parts_.clock.now() - std::chrono::days{parts_.config.trash_days}).substr(0, 10);
     co_await store_->empty_trash(day);
 }
 
@@ -288,6 +322,7 @@ awaitable<> WorkspaceAgent::final_sync()
             co_return;
         }
         co_await restore_files(files);
+        restored_ = true;
     }
     status_.state = SyncState::finalizing;
     changed();
@@ -303,7 +338,8 @@ awaitable<> WorkspaceAgent::keep_final_receipt()
     co_await offload(parts_.work, body);
     final_receipt_ = status_.receipt->manifestHash;
     final_incarnation_ = workspace_.status.incarnation;
-    log::info("final sync done", {{"workspace", workspace_.metadata.name}, {"files", status_.receipt->files}});
+    log::info(
+        "final sync done", {{"workspace", workspace_.metadata.name}, {"files", status_.receipt->files}});
 }
 
 /// Never removes a volume that is not this workspace's own.
@@ -323,6 +359,8 @@ awaitable<> WorkspaceAgent::remove_volumes()
     co_await remove_volume(files_volume_name(workspace_.metadata.name));
     co_await remove_volume(control_volume_name(workspace_.metadata.name));
     co_await forget();
+    // The inventory will say the same in a moment; until then we must not work on what is not there.
+    local_.files_volume = local_.control_volume = false;
     parts_.inventory.poke();
     retry_after_ = parts_.clock.tick() + kAfterRemoval;
 }
@@ -332,6 +370,7 @@ void WorkspaceAgent::drop_files_state()
     context_.reset();
     store_.reset();
     journal_.reset();
+    restored_ = false;
     control_written_.clear();
     last_walk_.reset();
     activity_ = std::make_shared<FolderActivity>();

@@ -1,6 +1,6 @@
 #pragma once
-// The agent's work for one workspace on this node: one loop that looks, decides (decide.hpp) and does one thing, and
-// beside it the probes and the usage. What it sees goes out as the workspace's report.
+// The agent's work for one workspace on this node: one loop that looks, decides (decide.hpp) and does one
+// thing, and beside it the probes and the usage. What it sees goes out as the workspace's report.
 
 #include "docker/client.hpp"
 #include "node/config.hpp"
@@ -63,6 +63,7 @@ private:
     awaitable<> forget();
     awaitable<> keep_final_receipt();
     void recall_receipt();
+    void forget_final_receipt();
     SyncContext& context();
     void drop_files_state();
 
@@ -87,6 +88,7 @@ private:
     std::unique_ptr<SyncContext> context_;
     std::shared_ptr<FolderActivity> activity_ = std::make_shared<FolderActivity>();
     SyncStatus status_;
+    bool restored_ = false; ///< what the journal says; the journal itself may be in use on the work pool
     std::string control_written_; ///< hash of what the control volume holds, once checked
     std::string final_receipt_;   ///< manifest hash, valid for final_incarnation_
     std::int64_t final_incarnation_ = -1;
@@ -107,7 +109,8 @@ private:
 S3Source complete_source(S3Source source, const NodeConfig& config);
 /// Names where files come from, without secrets. Another identity means another restore. Pure.
 std::string source_identity(const S3Source& source);
-/// Recognises a volume that was removed and made again under its name; empty when the folder is not there. Blocking.
+/// Recognises a volume that was removed and made again under its name; empty when the folder is not there.
+/// Blocking.
 std::string volume_identity(const std::string& folder);
 
 } // namespace berth

@@ -26,14 +26,18 @@ constexpr Duration kUsageInterval = std::chrono::seconds{10};
 S3Source complete_source(S3Source source, const NodeConfig& config)
 {
     if (source.endpoint.empty()) source.endpoint = config.s3_endpoint;
-    if (source.accessKeyId.empty()) {
+    // The install's own key goes to the install's own server only: anybody can name an endpoint.
+    if (source.accessKeyId.empty() && source.endpoint == config.s3_endpoint) {
         source.accessKeyId = config.s3_access_key;
         source.secretAccessKey = config.s3_secret_key;
     }
     return source;
 }
 
-std::string source_identity(const S3Source& source) { return source.endpoint + "|" + source.bucket + "|" + source.prefix; }
+std::string source_identity(const S3Source& source)
+{
+    return source.endpoint + "|" + source.bucket + "|" + source.prefix;
+}
 
 std::string volume_identity(const std::string& folder)
 {
@@ -73,9 +77,11 @@ awaitable<Tick> WorkspaceAgent::probe_once()
         co_return parts_.clock.tick();
     const auto before = health_;
     health_ = next_health(before, checks, parts_.clock.now());
-    if (before.status != health_.status || !(before.checks == health_.checks) || before.misses != health_.misses) {
-        log::info("health", {{"workspace", workspace_.metadata.name}, {"codeServer", checks.codeServer},
-                                {"vnc", checks.vnc}, {"webServer", checks.webServer}, {"misses", health_.misses}});
+    if (before.status != health_.status || !(before.checks == health_.checks) ||
+        before.misses != health_.misses) {
+        log::info(
+            "health", {{"workspace", workspace_.metadata.name}, {"codeServer", checks.codeServer},
+                          {"vnc", checks.vnc}, {"webServer", checks.webServer}, {"misses", health_.misses}});
         changed();
     }
     const auto now = parts_.clock.tick();
@@ -90,7 +96,8 @@ awaitable<> WorkspaceAgent::usage_loop()
     std::optional<CpuSample> before;
     std::string sampled;
     while (true) {
-        const auto id = local_.container.state == ContainerState::running ? local_.container.id : std::string();
+        const auto id =
+            local_.container.state == ContainerState::running ? local_.container.id : std::string();
         if (id != sampled) before.reset();
         sampled = id;
         if (!id.empty()) {
@@ -122,7 +129,7 @@ json::object WorkspaceAgent::report()
     spec.container = local_.container;
     spec.filesVolume = local_.files_volume;
     spec.controlVolume = local_.control_volume;
-    spec.restored = journal_ && !journal_->fact(kRestoredFact).empty();
+    spec.restored = restored_;
     spec.controlReady = local_.control_volume && !control_written_.empty();
     spec.health = health_;
     spec.sync = status_;

@@ -48,29 +48,112 @@ TEST(Decide, Table)
     const std::vector<Row> rows{
         {"idle", running, NodeStep::Wait},
         {"round due", [] { return changed(running(), [](auto& v) { v.sync_due = kNow; }); }, NodeStep::Sync},
-        {"control first", [] { return changed(running(), [](auto& v) { v.control_current = v.restored = false; }); }, NodeStep::WriteControl},
-        {"then restore", [] { return changed(running(), [](auto& v) { v.restored = false; }); }, NodeStep::Restore},
-        {"unknown to the API", [] { return changed(running(), [](auto& v) { v.known = false; v.sync_due = kNow; }); }, NodeStep::Wait},
-        {"backing off", [] { return changed(running(), [](auto& v) { v.sync_due = kNow; v.retry_after = kNow + Duration{9}; }); }, NodeStep::Wait},
-        {"no volume yet", [] { return changed(running(), [](auto& v) { v.files_volume = v.control_volume = v.restored = false; }); }, NodeStep::Wait},
-        {"crashed but wanted: keeps syncing", [] { return changed(running(), [](auto& v) { v.container = ContainerState::absent; v.sync_due = kNow; }); }, NodeStep::Sync},
-        {"stop, container still runs", [] { return changed(running(), [](auto& v) { v.wanted = false; v.sync_due = kNow; }); }, NodeStep::Sync},
+        {"control first",
+            [] { return changed(running(), [](auto& v) { v.control_current = v.restored = false; }); },
+            NodeStep::WriteControl},
+        {"then restore", [] { return changed(running(), [](auto& v) { v.restored = false; }); },
+            NodeStep::Restore},
+        {"unknown to the API",
+            [] {
+                return changed(running(), [](auto& v) {
+                    v.known = false;
+                    v.sync_due = kNow;
+                });
+            },
+            NodeStep::Wait},
+        {"backing off",
+            [] {
+                return changed(running(), [](auto& v) {
+                    v.sync_due = kNow;
+                    v.retry_after = kNow + Duration{9};
+                });
+            },
+            NodeStep::Wait},
+        {"no volume yet",
+            [] {
+                return changed(
+                    running(), [](auto& v) { v.files_volume = v.control_volume = v.restored = false; });
+            },
+            NodeStep::Wait},
+        {"crashed but wanted: keeps syncing",
+            [] {
+                return changed(running(), [](auto& v) {
+                    v.container = ContainerState::absent;
+                    v.sync_due = kNow;
+                });
+            },
+            NodeStep::Sync},
+        {"stop, container still runs",
+            [] {
+                return changed(running(), [](auto& v) {
+                    v.wanted = false;
+                    v.sync_due = kNow;
+                });
+            },
+            NodeStep::Sync},
         {"stop, container gone", stopping, NodeStep::FinalSync},
-        {"final sync also with an ended container", [] { return changed(stopping(), [](auto& v) { v.container = ContainerState::exited; }); }, NodeStep::FinalSync},
-        {"final sync of what was never restored", [] { return changed(stopping(), [](auto& v) { v.restored = false; }); }, NodeStep::FinalSync},
-        {"receipt not confirmed", [] { return changed(stopping(), [](auto& v) { v.final_receipt = "h"; }); }, NodeStep::Wait},
-        {"another receipt confirmed", [] { return changed(stopping(), [](auto& v) { v.final_receipt = "h"; v.confirmed_receipt = "old"; }); }, NodeStep::Wait},
-        {"confirmed without our own", [] { return changed(stopping(), [](auto& v) { v.confirmed_receipt = "h"; }); }, NodeStep::FinalSync},
-        {"confirmed", [] { return changed(stopping(), [](auto& v) { v.final_receipt = v.confirmed_receipt = "h"; }); }, NodeStep::RemoveVolumes},
-        {"confirmed, ended container holds the volume", [] { return changed(stopping(), [](auto& v) { v.final_receipt = v.confirmed_receipt = "h"; v.container = ContainerState::exited; }); }, NodeStep::Wait},
-        {"forced", [] { return changed(stopping(), [](auto& v) { v.force = true; }); }, NodeStep::RemoveVolumes},
-        {"forced but it runs", [] { return changed(running(), [](auto& v) { v.force = true; v.wanted = false; }); }, NodeStep::Wait},
-        {"forced but unknown", [] { return changed(stopping(), [](auto& v) { v.force = true; v.known = false; }); }, NodeStep::Wait},
-        {"only the control volume is left", [] { return changed(stopping(), [](auto& v) { v.files_volume = false; }); }, NodeStep::RemoveVolumes},
-        {"only the journal is left", [] { return changed(stopping(), [](auto& v) { v.files_volume = v.control_volume = false; }); }, NodeStep::Forget},
-        {"nothing is left", [] { return changed(stopping(), [](auto& v) { v.files_volume = v.control_volume = v.leftovers = false; }); }, NodeStep::Wait},
+        {"final sync also with an ended container",
+            [] { return changed(stopping(), [](auto& v) { v.container = ContainerState::exited; }); },
+            NodeStep::FinalSync},
+        {"final sync of what was never restored",
+            [] { return changed(stopping(), [](auto& v) { v.restored = false; }); }, NodeStep::FinalSync},
+        {"receipt not confirmed", [] { return changed(stopping(), [](auto& v) { v.final_receipt = "h"; }); },
+            NodeStep::Wait},
+        {"another receipt confirmed",
+            [] {
+                return changed(stopping(), [](auto& v) {
+                    v.final_receipt = "h";
+                    v.confirmed_receipt = "old";
+                });
+            },
+            NodeStep::Wait},
+        {"confirmed without our own",
+            [] { return changed(stopping(), [](auto& v) { v.confirmed_receipt = "h"; }); },
+            NodeStep::FinalSync},
+        {"confirmed",
+            [] { return changed(stopping(), [](auto& v) { v.final_receipt = v.confirmed_receipt = "h"; }); },
+            NodeStep::RemoveVolumes},
+        {"confirmed, ended container holds the volume",
+            [] {
+                return changed(stopping(), [](auto& v) {
+                    v.final_receipt = v.confirmed_receipt = "h";
+                    v.container = ContainerState::exited;
+                });
+            },
+            NodeStep::Wait},
+        {"forced", [] { return changed(stopping(), [](auto& v) { v.force = true; }); },
+            NodeStep::RemoveVolumes},
+        {"forced but it runs",
+            [] {
+                return changed(running(), [](auto& v) {
+                    v.force = true;
+                    v.wanted = false;
+                });
+            },
+            NodeStep::Wait},
+        {"forced but unknown",
+            [] {
+                return changed(stopping(), [](auto& v) {
+                    v.force = true;
+                    v.known = false;
+                });
+            },
+            NodeStep::Wait},
+        {"only the control volume is left",
+            [] { return changed(stopping(), [](auto& v) { v.files_volume = false; }); },
+            NodeStep::RemoveVolumes},
+        {"only the journal is left",
+            [] { return changed(stopping(), [](auto& v) { v.files_volume = v.control_volume = false; }); },
+            NodeStep::Forget},
+        {"nothing is left",
+            [] {
+                return changed(
+                    stopping(), [](auto& v) { v.files_volume = v.control_volume = v.leftovers = false; });
+            },
+            NodeStep::Wait},
     };
-    for (const auto& row : rows) EXPECT_STREQ(to_string(decide(row.view()).step), to_string(row.step)) << row.name;
+    for (const auto& row : rows)
+        EXPECT_STREQ(to_string(decide(row.view()).step), to_string(row.step)) << row.name;
 }
 
 TEST(Decide, NeverRemovesWhatIsWantedOrUnconfirmed)

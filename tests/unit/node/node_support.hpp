@@ -53,7 +53,9 @@ public:
     {
         TempFolder folder;
         write_text(folder / "x", objects.at(key));
-        return {.size = static_cast<std::int64_t>(objects.at(key).size()), .md5 = hash_file(folder / "x").md5, .mtime = ""};
+        return {.size = static_cast<std::int64_t>(objects.at(key).size()),
+            .md5 = hash_file(folder / "x").md5,
+            .mtime = ""};
     }
     awaitable<RemoteFiles> list() override
     {
@@ -160,14 +162,20 @@ struct SyncFixture : ::testing::Test {
     {
         context.reset();
         journal = std::make_unique<SyncJournal>(temp / "journal");
-        context.reset(new SyncContext{.root = temp / "volume", .journal = *journal, .store = store, .clock = clock,
-            .work = io.get_executor(), .stop = stop, .status = status});
+        context.reset(new SyncContext{.root = temp / "volume",
+            .journal = *journal,
+            .store = store,
+            .clock = clock,
+            .work = io.get_executor(),
+            .stop = stop,
+            .status = status});
     }
     void run(awaitable<> work)
     {
         std::exception_ptr failure;
         bool done = false;
-        boost::asio::co_spawn(io, std::move(work), [&](std::exception_ptr error) { failure = error, done = true; });
+        boost::asio::co_spawn(
+            io, std::move(work), [&](std::exception_ptr error) { failure = error, done = true; });
         settle(io);
         ASSERT_TRUE(done);
         if (failure) std::rethrow_exception(failure);
@@ -175,7 +183,10 @@ struct SyncFixture : ::testing::Test {
     void restore() { run(restore_files(*context)); }
     void sync(bool final = false) { run(sync_files(*context, final)); }
     std::string local(const std::string& path) const { return read_file(temp / ("volume/" + path)); }
-    void write(const std::string& path, const std::string& text) { write_text(temp / ("volume/" + path), text); }
+    void write(const std::string& path, const std::string& text)
+    {
+        write_text(temp / ("volume/" + path), text);
+    }
     bool has(const std::string& path) const { return std::filesystem::exists(temp / ("volume/" + path)); }
     std::size_t user_objects() const
     {

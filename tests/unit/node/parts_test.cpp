@@ -18,8 +18,8 @@ TEST(Filters, NamesThatS3CantHold)
 {
     for (const char* good : {"a", "a/b c/ü.txt", "...", "a/..b", "-x", "b\\s", ".git/HEAD"})
         EXPECT_FALSE(path_problem(good)) << good;
-    for (const char* bad : {"", "/a", "a//b", "a/", "../a", "a/../b", ".", "a/.", "new\nline", "tab\t", "\xff", "\xc0\xaf",
-             "\xed\xa0\x80", ".berth", ".berth/x", "\xe2\x80\x9b", "\x7f"})
+    for (const char* bad : {"", "/a", "a//b", "a/", "../a", "a/../b", ".", "a/.", "new\nline", "tab\t",
+             "\xff", "\xc0\xaf", "\xed\xa0\x80", ".berth", ".berth/x", "\xe2\x80\x9b", "\x7f"})
         EXPECT_TRUE(path_problem(bad)) << printable(bad);
     EXPECT_TRUE(path_problem(std::string(701, 'a')));
     EXPECT_FALSE(path_problem("sub/.berth/x"));
@@ -163,11 +163,13 @@ TEST(NodeSettings, AWrongValueNamesItsVariable)
             return found == values.end() ? std::nullopt : std::optional(found->second);
         };
     };
-    const auto config = load_node_config(lookup({{"NODE_KEY", "k"}, {"SYNC_INTERVAL", "2s"}, {"BERTH_URL", "http://x:1/"}}));
+    const auto config =
+        load_node_config(lookup({{"NODE_KEY", "k"}, {"SYNC_INTERVAL", "2s"}, {"BERTH_URL", "http://x:1/"}}));
     EXPECT_EQ(config.sync_interval, Duration{2000});
     EXPECT_EQ(config.berth_url, "http://x:1");
-    for (const auto& [name, value] : std::map<std::string, std::string>{{"SYNC_INTERVAL", "soon"}, {"BERTH_URL", "x y"},
-             {"LOG_LEVEL", "loud"}, {"DATA_DIR", "relative"}, {"NODE_KEY_FILE", "/does/not/exist"}, {"TRASH_DAYS", "0"}}) {
+    for (const auto& [name, value] : std::map<std::string, std::string>{{"SYNC_INTERVAL", "soon"},
+             {"BERTH_URL", "x y"}, {"LOG_LEVEL", "loud"}, {"DATA_DIR", "relative"},
+             {"NODE_KEY_FILE", "/does/not/exist"}, {"TRASH_DAYS", "0"}}) {
         try {
             load_node_config(lookup({{"NODE_KEY", "k"}, {name, value}}));
             ADD_FAILURE() << name << " was accepted";

@@ -118,7 +118,8 @@ TEST_F(SyncTest, AnotherWorkspacesVersionIsKept)
     EXPECT_EQ(store.objects[conflict_name("a.txt", clock.now())], "theirs");
     EXPECT_EQ(store.objects["new.txt"], "my new file");
     EXPECT_EQ(store.objects[conflict_name("new.txt", clock.now())], "their new file");
-    EXPECT_EQ(store.objects["gone.txt"], "theirs too") << "a file that somebody else changed is not ours to delete";
+    EXPECT_EQ(store.objects["gone.txt"], "theirs too")
+        << "a file that somebody else changed is not ours to delete";
 }
 
 TEST_F(SyncTest, ACutUploadIsFinishedAfterAKill)
@@ -134,7 +135,8 @@ TEST_F(SyncTest, ACutUploadIsFinishedAfterAKill)
     EXPECT_EQ(user_objects(), 10u);
     EXPECT_TRUE(status.receipt && status.receipt->final);
     for (const auto& [key, content] : store.objects)
-        EXPECT_EQ(key.find("conflict"), std::string::npos) << "our own half-done upload is no conflict: " << key;
+        EXPECT_EQ(key.find("conflict"), std::string::npos)
+            << "our own half-done upload is no conflict: " << key;
 }
 
 TEST_F(SyncTest, AResumedRestoreFetchesOnlyTheRest)
