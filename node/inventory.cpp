@@ -92,6 +92,16 @@ void Inventory::poke()
     wake_.notify_all();
 }
 
+void Inventory::volume_removed(const std::string& uid, const std::string& name)
+{
+    removed_[name] = clock_.tick();
+    const auto found = parts_.find(uid);
+    if (found == parts_.end()) return;
+    auto& parts = found->second;
+    if (name == files_volume_name(parts.key.name)) parts.files_volume = false;
+    if (name == control_volume_name(parts.key.name)) parts.control_volume = false;
+}
+
 LocalParts Inventory::parts(const std::string& uid, const Key& key) const
 {
     const auto found = parts_.find(uid);
@@ -183,6 +193,8 @@ awaitable<docker::Container> Inventory::details(const docker::ContainerSummary& 
 awaitable<Inventory::Found> Inventory::list()
 {
     Found found;
+    const auto since = clock_.tick();
+    std::erase_if(removed_, [since](const auto& item) { return item.second < since; });
     const auto filters = docker::with_labels({{std::string(kKindLabel), "Workspace"}});
     std::set<std::string> seen;
     std::size_t running = 0;
@@ -201,6 +213,7 @@ awaitable<Inventory::Found> Inventory::list()
     }
     std::erase_if(details_, [&](const auto& item) { return !seen.contains(item.first); });
     for (const auto& volume : co_await client_.list_volumes(filters)) {
+        if (removed_.contains(volume.Name)) continue; // removed while the list was on its way
         auto* parts = place(found, volume.Labels);
         if (!parts) continue;
         if (volume.Name == files_volume_name(parts->key.name)) parts->files_volume = true;

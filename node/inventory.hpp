@@ -45,6 +45,8 @@ public:
     void start(TaskGroup& group);
     /// Looks soon.
     void poke();
+    /// We removed this volume: a list that was asked for before must not bring it back.
+    void volume_removed(const std::string& uid, const std::string& name);
     /// Whether the engine has been listed at all; before that "not there" means nothing.
     bool synced() const noexcept { return synced_; }
     /// What is there of this workspace, absent parts included. A volume whose folder exists counts as there,
@@ -76,6 +78,7 @@ private:
     Found parts_;
     std::map<std::string, std::pair<std::string, docker::Container>> details_; ///< by id: state and details
     std::set<std::string> stale_;                                              ///< ids that events named
+    std::map<std::string, Tick> removed_; ///< volumes that we removed, and when
     std::size_t running_ = 0;
 };
 

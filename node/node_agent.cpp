@@ -173,8 +173,13 @@ void NodeAgent::reconcile_one(const std::string& uid)
     const auto workspace = workspaces_.find(uid);
     const auto running = running_.find(uid);
     const bool wanted = workspace != workspaces_.end() && concerns_us(workspace->second);
-    if (!wanted) return running == running_.end() ? void() : retire(uid);
-    if (running != running_.end()) return running->second->agent.look();
+    if (running != running_.end()) {
+        running->second->agent.look();
+        // Not before berthd knows that nothing is left here; the next look asks again.
+        const bool told = workspace == workspaces_.end() || running->second->agent.reported();
+        return wanted || !told ? void() : retire(uid);
+    }
+    if (!wanted) return;
     auto fresh = std::make_shared<Running>(parts_, workspace->second, parts_.io);
     fresh->agent.start(fresh->group);
     running_.emplace(uid, std::move(fresh));

@@ -46,6 +46,12 @@ void Reporter::changed(const std::string& target)
     wake_.notify_all();
 }
 
+bool Reporter::pending(const std::string& target) const
+{
+    const auto found = entries_.find(target);
+    return found != entries_.end() && found->second.sent != found->second.version;
+}
+
 Tick Reporter::earliest() const
 {
     auto tick = clock_.tick() + interval_;
@@ -90,6 +96,7 @@ awaitable<> Reporter::send(std::string target)
         co_return;
     }
     now.failures = 0;
+    now.sent = version;
     now.due = clock_.tick() + (now.version == version ? interval_ : kBreath);
 }
 

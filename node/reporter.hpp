@@ -22,6 +22,8 @@ public:
     void remove(const std::string& target);
     /// Something in it changed: send it now.
     void changed(const std::string& target);
+    /// Whether a change was not taken by berthd yet.
+    bool pending(const std::string& target) const;
     awaitable<> run();
 
 private:
@@ -29,7 +31,8 @@ private:
         Source source;
         Tick due{};
         int failures = 0;
-        std::uint64_t version = 0; ///< counts changes, so that one during a send is not lost
+        std::uint64_t sent = 0;
+        std::uint64_t version = 1; ///< counts changes, so that one during a send is not lost
     };
     std::optional<std::string> next_due() const;
     awaitable<> send(std::string target);

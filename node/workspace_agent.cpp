@@ -351,6 +351,7 @@ awaitable<> WorkspaceAgent::remove_volume(std::string name)
     if (uid == volume->Labels.end() || uid->second != workspace_.metadata.uid)
         throw Error{Errc::Denied, "the volume " + name + " does not belong to this workspace"};
     co_await parts_.docker.remove_volume(name);
+    parts_.inventory.volume_removed(workspace_.metadata.uid, name);
     log::info("volume removed", {{"workspace", workspace_.metadata.name}, {"volume", name}});
 }
 

@@ -44,6 +44,8 @@ public:
     /// The node's containers or volumes were looked at.
     void look();
     const Workspace& workspace() const noexcept { return workspace_; }
+    /// Whether berthd has taken a report of the present state.
+    bool reported() const { return !parts_.reporter.pending(target_); }
 
 private:
     NodeView view() const;
