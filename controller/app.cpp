@@ -87,12 +87,7 @@ ServerOptions server_options(const Config& config, Metrics& metrics, Executor wo
     options.port = config.port;
     options.rate_limit_per_minute = config.rate_limit_per_minute;
     options.work = std::move(work);
-    options.on_request = [&metrics](const RequestRecord& request) {
-        const std::string_view route = request.route.empty() ? "none" : request.route;
-        metrics.http_requests.with({request.method, route, std::to_string(request.status)}).Increment();
-        metrics.http_request_duration.with({request.method, route})
-            .Observe(std::chrono::duration<double>(request.took).count());
-    };
+    options.metrics = &metrics;
     return options;
 }
 
@@ -106,7 +101,7 @@ struct App::Parts {
           docker(docker_transport, clock, docker_options(metrics)),
           observed(executors.io, clock, docker, observed_options(config)),
           traefik(executors.io, clock, Endpoint::parse(config.traefik_url)),
-          workspace(store, docker, observed, traefik, clock, workspace_settings(config, id)),
+          workspace(store, docker, observed, traefik, clock, workspace_settings(config, id), &metrics),
           node(store, observed, clock), orphans(store, docker, observed, id),
           manager(store, observed, clock, metrics, executors.io), workspaces(store),
           routes(workspaces, executors.io, clock, route_settings(config)), bucket_check(executors.work, clock),
@@ -196,6 +191,7 @@ void App::mount()
 {
     auto& p = *parts_;
     register_kinds(p.manager, p.router, *store_, clock_, {p.workspace, p.node});
+    p.observed.on_relist([this] { metrics_.docker_relists->Increment(); });
     p.manager.every("orphans", kSweepPeriod, [&p] { return p.orphans.sweep(); });
     p.containers.mount(p.router);
     p.health.mount(p.router);
@@ -208,21 +204,31 @@ void App::mount()
 
 awaitable<Reply> App::metrics(Call)
 {
-    std::map<Phase, int> counts;
+    std::map<std::string, int> counts;
     boost::mp11::mp_for_each<boost::describe::describe_enumerators<Phase>>(
-        [&](auto phase) { counts[phase.value] = 0; });
-    int at_risk = 0;
-    for (const auto& [key, workspace] : parts_->workspaces.all()) {
-        ++counts[workspace->status.phase];
-        const auto* risk = find_condition(workspace->status.conditions, condition::kDataAtRisk);
-        if (risk && risk->status == ConditionStatus::True) ++at_risk;
-    }
-    for (const auto& [phase, count] : counts)
-        metrics_.workspaces.with({detail::enumerator_name(phase)}).Set(count);
-    metrics_.workspaces_at_risk->Set(at_risk);
+        [&](auto phase) { counts[phase.name] = 0; });
+    for (const auto& [key, workspace] : parts_->workspaces.all()) ++counts[workspace.phase()];
+    for (const auto& [phase, count] : counts) metrics_.workspaces.with({phase}).Set(count);
+    metrics_.workspaces_at_risk->Set(at_risk());
     metrics_.routes->Set(double(parts_->routes.workspaces() * kWorkspacePorts.size()));
-    metrics_.http_connections->Set(double(parts_->server.connections()));
+    const auto& seen = parts_->observed;
+    metrics_.docker_objects.with({"service"}).Set(double(seen.services().size()));
+    metrics_.docker_objects.with({"task"}).Set(double(seen.tasks().size()));
+    metrics_.docker_objects.with({"node"}).Set(double(seen.nodes().size()));
+    metrics_.docker_objects.with({"network"}).Set(double(seen.networks().size()));
     co_return Reply::text(200, metrics_.serialize(), std::string(Metrics::kContentType));
+}
+
+/// Only a workspace that is stopping can be; the others are not looked into.
+int App::at_risk() const
+{
+    int count = 0;
+    for (const auto& [key, workspace] : parts_->workspaces.all()) {
+        if (workspace.phase() != detail::enumerator_name(Phase::stopping)) continue;
+        const auto* risk = find_condition(workspace->status.conditions, condition::kDataAtRisk);
+        if (risk && risk->status == ConditionStatus::True) ++count;
+    }
+    return count;
 }
 
 awaitable<> App::converge()

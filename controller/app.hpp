@@ -48,6 +48,7 @@ private:
     awaitable<> prepare_swarm();
     awaitable<> close();
     awaitable<Reply> metrics(Call call);
+    int at_risk() const;
 
     Executors executors_;
     Config config_;

@@ -44,20 +44,27 @@ ResourceOptions writable_by(Roles writers, std::string description)
     return options;
 }
 
+/// Reports come all the time and say nothing about what anybody wants: they are not audited.
+ResourceOptions report(std::string description)
+{
+    auto options = writable_by({Role::node}, std::move(description));
+    options.audit = false;
+    return options;
+}
+
 } // namespace
 
 void register_kinds(Manager& manager, Router& router, Store& store, Clock& clock, Reconcilers reconcilers)
 {
-    const Roles nodes{Role::node};
     ResourceOptions keys = writable_by(kAdmins, "Who may call; only the hash of a key is kept.");
     keys.read = kAdmins;
 
     Registry kinds{manager, router, store, clock};
     kinds.add<Workspace>(reconcilers.workspace, writable_by(kUsers, "An IDE environment with its files in S3."));
-    kinds.add<WorkspaceReport>(writable_by(nodes, "What a node sees of a workspace."));
+    kinds.add<WorkspaceReport>(report("What a node sees of a workspace."));
     kinds.add<WorkspaceTemplate>(writable_by(kAdmins, "Image and limits that workspaces are made with."));
     kinds.add<Node>(reconcilers.node, writable_by({}, "A machine of the Swarm."));
-    kinds.add<NodeReport>(writable_by(nodes, "What a node's agent measures of its machine."));
+    kinds.add<NodeReport>(report("What a node's agent measures of its machine."));
     kinds.add<ApiKey>(std::move(keys));
 }
 

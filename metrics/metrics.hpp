@@ -121,15 +121,9 @@ struct Metrics {
     Series<Histogram> rest_client_request_duration{registry, "rest_client_request_duration_seconds",
         "Duration of calls to other programs.", {"method", "host"}, buckets::kCall};
 
-    // Docker as observed. type = service, node, container, …; reason = start, event, timer, close, reconnect.
-    Series<Counter> docker_events{registry, "berth_docker_events_total", "Events received.", {"type"}};
-    Single<Counter> docker_event_connects{registry, "berth_docker_event_stream_connects_total",
-        "Connects of the event stream, the first included."};
-    Series<Counter> docker_relists{registry, "berth_docker_relists_total", "Full lists read.", {"reason"}};
-    Single<Histogram> docker_relist_duration{
-        registry, "berth_docker_relist_duration_seconds", "Duration of a full list.", buckets::kCall};
-    Series<Gauge> docker_objects{
-        registry, "berth_docker_objects", "Objects of ours seen in Docker.", {"type"}};
+    // Docker as observed. type = service, task, node, network.
+    Single<Counter> docker_relists{registry, "berth_docker_relists_total", "Full lists read and believed."};
+    Series<Gauge> docker_objects{registry, "berth_docker_objects", "Objects in the last full list.", {"type"}};
 
     // Store. result = ok, refused (the transaction's own error), failed (not written).
     Single<Histogram> store_commit_duration{registry, "berth_store_commit_duration_seconds",
@@ -157,28 +151,17 @@ struct Metrics {
     Series<Counter> http_rejected{registry, "berth_http_rejected_total",
         "Connections or requests refused before a handler saw them.", {"reason"}};
 
-    // Workspaces. source = cold, warm, restart.
+    // Workspaces. reason = what the history of phases says: Started, StartedAgain, ContainerExited, Unhealthy, ….
     Series<Gauge> workspaces{registry, "berth_workspaces", "Workspaces by phase.", {"phase"}};
     Series<Histogram> workspace_start{registry, "berth_workspace_start_seconds",
-        "From the wish to run to a probe through the edge that succeeded.", {"source"}, buckets::kStart};
-    Series<Counter> workspace_replacements{
-        registry, "berth_workspace_replacements_total", "Containers replaced.", {"reason"}};
+        "From the wish to run to a probe through the edge that succeeded.", {"reason"}, buckets::kStart};
+    Series<Counter> workspace_incarnations{
+        registry, "berth_workspace_incarnations_total", "Containers asked for, the first of a workspace included.", {"reason"}};
     Single<Gauge> workspaces_at_risk{registry, "berth_workspaces_data_at_risk",
         "Workspaces whose final sync can't be confirmed at present."};
 
-    // Sync (on nodes). kind = restore, changes, full, final; result = ok, failed, held; direction = up, down.
-    Series<Counter> sync_runs{registry, "berth_sync_runs_total", "Runs of the sync.", {"kind", "result"}};
-    Series<Histogram> sync_duration{
-        registry, "berth_sync_duration_seconds", "Duration of a run.", {"kind"}, buckets::kCall};
-    Series<Counter> sync_files{registry, "berth_sync_files_total", "Files moved.", {"direction"}};
-    Series<Counter> sync_bytes{registry, "berth_sync_bytes_total", "Bytes moved.", {"direction"}};
-    Single<Gauge> sync_pending{registry, "berth_sync_pending_files", "Changed files that are not in S3 yet."};
-    Single<Gauge> sync_failing{
-        registry, "berth_sync_failing_workspaces", "Workspaces whose sync fails at present."};
-
     // Routes.
     Single<Gauge> routes{registry, "berth_routes", "Routes in the table."};
-    Single<Counter> route_updates{registry, "berth_route_updates_total", "Tables handed to a proxy."};
 
     Series<Gauge> build_info{registry, "berth_build_info", "Always 1; says what runs.", {"version"}};
 

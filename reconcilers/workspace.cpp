@@ -2,6 +2,7 @@
 
 #include "api/types/node.hpp"
 #include "controller/base/log.hpp"
+#include "metrics/metrics.hpp"
 
 namespace berth {
 
@@ -25,13 +26,13 @@ struct WorkspaceReconciler::Look {
 };
 
 WorkspaceReconciler::WorkspaceReconciler(Store& store, docker::Client& docker, docker::Observed& observed,
-    Transport& traefik, Clock& clock, WorkspaceSettings settings)
+    Transport& traefik, Clock& clock, WorkspaceSettings settings, Metrics* metrics)
     : store_(store),
       docker_(docker),
       observed_(observed),
       traefik_(traefik),
       clock_(clock),
-      settings_(std::move(settings))
+      settings_(std::move(settings)), metrics_(metrics)
 {}
 
 void WorkspaceReconciler::watch(Sources<Workspace>& on)
@@ -59,6 +60,7 @@ awaitable<Plan> WorkspaceReconciler::step(Workspace& workspace)
 {
     const auto look = co_await this->look(workspace);
     auto plan = decide(workspace, look.seen, settings_.life, clock_.now());
+    count(workspace.status, plan.status);
     workspace.status = std::move(plan.status);
     workspace.status.urls = workspace_urls(settings_.address, workspace.metadata.name);
     if (plan.in_transition) observed_.watch_closely(kWatchFor);
@@ -73,6 +75,19 @@ awaitable<Plan> WorkspaceReconciler::step(Workspace& workspace)
         break;
     }
     co_return plan;
+}
+
+/// Reasons come from a fixed set in the plan, so they make a bounded number of series.
+void WorkspaceReconciler::count(const WorkspaceStatus& before, const WorkspaceStatus& after) const
+{
+    if (!metrics_ || after.history.empty()) return;
+    if (after.incarnation > before.incarnation)
+        metrics_->workspace_incarnations.with({after.history.back().reason}).Increment();
+    if (before.phase != Phase::starting || after.phase != Phase::running || before.history.empty()) return;
+    const auto& began = before.history.back();
+    if (!began.at || !after.startedAt) return;
+    metrics_->workspace_start.with({began.reason})
+        .Observe(std::chrono::duration<double>(*after.startedAt - *began.at).count());
 }
 
 awaitable<WorkspaceReconciler::Look> WorkspaceReconciler::look(const Workspace& workspace)

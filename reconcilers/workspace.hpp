@@ -10,6 +10,8 @@
 
 namespace berth {
 
+struct Metrics;
+
 /// Owned by main; lives on the I/O thread; any number of keys at the same time (one key never twice). Reads
 /// Docker from Observed's cache, and live only where a stale answer would do harm. Creates by a fixed name
 /// and removes by ID, so every step can be repeated. Throws Error for the controller's back-off; an unknown
@@ -18,7 +20,7 @@ class WorkspaceReconciler {
 public:
     /// `traefik` reaches the reverse proxy (TRAEFIK_URL) for the probe. Everything outlives the reconciler.
     WorkspaceReconciler(Store& store, docker::Client& docker, docker::Observed& observed, Transport& traefik,
-        Clock& clock, WorkspaceSettings settings);
+        Clock& clock, WorkspaceSettings settings, Metrics* metrics = nullptr);
 
     static void watch(Sources<Workspace>& on);
     awaitable<Action> reconcile(Workspace& workspace);
@@ -27,6 +29,7 @@ public:
 private:
     struct Look;
     awaitable<Plan> step(Workspace& workspace);
+    void count(const WorkspaceStatus& before, const WorkspaceStatus& after) const;
     awaitable<Look> look(const Workspace& workspace);
     awaitable<std::optional<docker::Service>> service_of(const Workspace& workspace);
     std::vector<TaskFacts> tasks_of(const Workspace& workspace, const std::string& service_id) const;
@@ -42,6 +45,7 @@ private:
     Transport& traefik_;
     Clock& clock_;
     WorkspaceSettings settings_;
+    Metrics* metrics_; ///< may be null
 };
 
 } // namespace berth

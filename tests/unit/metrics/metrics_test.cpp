@@ -84,7 +84,7 @@ TEST(MetricsTest, TextIsWellFormedAndNamesFollowTheConventions)
 {
     Metrics metrics;
     metrics.reconcile_total.with({"workspace", "success"}).Increment();
-    metrics.sync_duration.with({"final"}).Observe(1);
+    metrics.workspace_start.with({"Started"}).Observe(1);
     const std::regex sample(R"(^[a-z_:][a-z0-9_:]*(\{[^{}]*\})? -?[0-9.e+-]+$|^.*\+Inf.*$)");
     std::istringstream lines(metrics.serialize());
     std::size_t samples = 0;
