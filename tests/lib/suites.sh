@@ -106,15 +106,16 @@ no_machine_traces() {
 run_ctest() {
     local name=$1
     shift
-    ctest --preset "$BERTH_PRESET" -j "$(nproc)" --output-junit "$results/$name.xml" --no-tests=error "$@"
+    ctest --preset "$BERTH_PRESET" --output-junit "$results/$name.xml" --no-tests=error "$@"
 }
 
-suite_unit() { run_ctest unit -LE contract; }
+suite_unit() { run_ctest unit -j "$(nproc)" -LE contract; }
 
 suite_contract() {
     engine_up
     swarm_init
-    BERTH_TEST_DOCKER_HOST=$DOCKER_HOST run_ctest contract -L contract
+    ensure_image base
+    BERTH_TEST_DOCKER_HOST=$DOCKER_HOST BERTH_TEST_IMAGE=$(image_ref base) run_ctest contract -j 1 -L contract
 }
 
 suite_images() {
@@ -153,6 +154,8 @@ suite_e2e() {
     python=$(test_python)
     (cd tests/e2e/browser && npm ci --no-audit --no-fund --loglevel=error)
     timeout 1800 deploy/setup-local.sh --engine private
+    local suite=e2e-openapi
+    tap "the OpenAPI document lints clean" tests/api/openapi_lint.sh "http://127.0.0.1:$BERTH_API_PORT/api/openapi.json"
     cd tests/e2e
     timeout 3000 "$python" -m pytest --junitxml="$results/e2e.xml" --durations=15 "${pytest_arguments[@]}"
 }
