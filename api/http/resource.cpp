@@ -39,6 +39,7 @@ public:
         router.describe_tag(kind, options_.description.empty() ? kind + " objects." : options_.description);
         mount_list(router, kind);
         mount_get(router, kind);
+        if (options_.write.empty()) return; // a reconciler makes these objects
         mount_writes(router, kind);
         mount_delete(router, kind);
     }
