@@ -89,7 +89,8 @@ awaitable<std::string> obey(std::string command, Store& store, Parts& parts, con
 awaitable<> serve(Executor io, Executor db, Arguments arguments)
 {
     SystemClock clock;
-    auto store = co_await Store::open({arguments.folder, io, db, clock});
+    StoreOptions options{arguments.folder, io, db, clock}; // named: g++ 12 destroys such a temporary twice
+    auto store = co_await Store::open(std::move(options));
     Parts parts{io, clock, *store, arguments};
     parts.server.listen();
     TaskGroup tasks{io};

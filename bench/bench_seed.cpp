@@ -37,7 +37,8 @@ awaitable<> seed(Executor io, Executor db, std::string folder, std::string kind,
 {
     constexpr std::int64_t kPerWrite = 1'000;
     SystemClock clock;
-    auto store = co_await Store::open({folder, io, db, clock});
+    StoreOptions options{folder, io, db, clock}; // named: g++ 12 destroys such a temporary twice
+    auto store = co_await Store::open(std::move(options));
     for (auto at = std::int64_t(store->count(kind)); at < count; at += kPerWrite) {
         const auto end = std::min(count, at + kPerWrite);
         auto write = [kind, at, end](Txn& txn) {

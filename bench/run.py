@@ -66,7 +66,7 @@ def measure(name, bench):
         rows = importlib.import_module(f"suite.{name}").run(bench)
     except Exception as failure:  # pylint: disable=broad-exception-caught
         traceback.print_exc()
-        rows = [Row(name, Side("failed"), met=False, note=str(failure)[:200])]
+        rows = [Row(name, Side("failed"), met=False, note=" ".join(str(failure).split())[:200])]
     print(f"    {time.monotonic() - start:.0f} s", file=sys.stderr, flush=True)
     return rows
 

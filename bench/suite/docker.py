@@ -78,6 +78,7 @@ class Engine:
         labels = {"traefik.enable": "true", "traefik.swarm.lbswarm": "true", f"{router}.rule": f"Host(`{host}`)",
                   f"{router}.service": "ping@internal", "traefik.http.services.bench.loadbalancer.server.port": "8080"}
         spec = {"Name": name, "Labels": labels, "Mode": {"Replicated": {"Replicas": 0}},
+                "EndpointSpec": {"Mode": "vip"},
                 "TaskTemplate": {"ContainerSpec": {"Image": "none"}, "Networks": [{"Target": network}]}}
         self.call("POST", "/services/create", spec)
         return time.monotonic_ns()
