@@ -2,8 +2,6 @@
 
 #include <boost/url/parse.hpp>
 
-#include <fstream>
-
 namespace berth {
 
 std::vector<EnvSetting> config_settings(Config& c)
@@ -22,7 +20,7 @@ std::vector<EnvSetting> config_settings(Config& c)
         env("DOMAIN", c.domain, "workspaces are at {id}-code.DOMAIN, {id}-vnc.DOMAIN and {id}-web.DOMAIN"),
         env("PUBLIC_SCHEME", c.public_scheme, "http or https, in the URLs that Berth hands out"),
         env("PUBLIC_PORT", c.public_port, "port in those URLs; 0 is the scheme's own"),
-        env("ROUTING_MODE", c.routing_mode, "host: one host name per workspace and port"),
+        env("ROUTING_MODE", c.routing_mode, "host: one host name per workspace and port; the only mode of this version"),
         env("ROUTE_SOURCE", c.route_source, "http: Traefik asks Berth for its routes; labels: for a Traefik of your "
                                             "own, written as Swarm labels on the services"),
         env("TRAEFIK_URL", c.traefik_url, "where Berth reaches Traefik to prove that a workspace's URL works"),
@@ -47,18 +45,12 @@ std::vector<EnvSetting> config_settings(Config& c)
 
 namespace {
 
-void read_s3_keys(Config& config, Problems& problems)
+void read_s3_keys(Config& config)
 {
     if (config.s3_key_file.empty()) return;
-    std::ifstream file{config.s3_key_file};
-    std::string access;
-    std::string secret;
-    if (!std::getline(file, access) || !std::getline(file, secret) || access.empty() || secret.empty()) {
-        problems.push_back({"S3_KEY_FILE", "expected a readable file of two lines: access key and secret key"});
-        return;
-    }
-    config.s3_access_key = access;
-    config.s3_secret_key = Secret{secret};
+    const auto lines = read_setting_file(config.s3_key_file, "S3_KEY_FILE", 2);
+    config.s3_access_key = lines[0];
+    config.s3_secret_key = Secret{lines[1]};
 }
 
 bool is_http_url(const std::string& text)
@@ -74,6 +66,7 @@ void check(const Config& config, Problems& problems)
         problems.push_back({"PUBLIC_SCHEME", "expected http or https"});
     if (config.domain.empty() || config.domain.find_first_of(" /:`") != std::string::npos)
         problems.push_back({"DOMAIN", "expected a host name without scheme and port"});
+    if (config.routing_mode != RoutingMode::host) problems.push_back({"ROUTING_MODE", "only host works in this version"});
     if (!is_http_url(config.traefik_url)) problems.push_back({"TRAEFIK_URL", "expected an http or https URL"});
     if (!config.s3_endpoint.empty() && !is_http_url(config.s3_endpoint))
         problems.push_back({"S3_ENDPOINT", "expected an http or https URL"});
@@ -95,8 +88,8 @@ Config load_config(const EnvLookup& lookup)
 {
     Config config;
     load_environment(config_settings(config), lookup);
+    read_s3_keys(config);
     Problems problems;
-    read_s3_keys(config, problems);
     check(config, problems);
     if (!problems.empty()) throw Error{std::move(problems)};
     return config;

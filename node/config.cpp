@@ -2,23 +2,9 @@
 
 #include "controller/base/http_client.hpp"
 
-#include <fstream>
-
 namespace berth {
 
 namespace {
-
-std::vector<std::string> read_lines(const std::string& path, std::string_view variable)
-{
-    std::ifstream file(path);
-    if (!file) throw Error{Problems{{std::string(variable), "can't read " + path}}};
-    std::vector<std::string> lines;
-    for (std::string line; std::getline(file, line);) {
-        while (!line.empty() && (line.back() == '\r' || line.back() == ' ')) line.pop_back();
-        if (!line.empty()) lines.push_back(std::move(line));
-    }
-    return lines;
-}
 
 /// A key is given plain, or as a `name:role:key` line of the API's own key list.
 std::string bare_key(const std::string& line)
@@ -62,7 +48,7 @@ void check(const NodeConfig& config)
 
 std::vector<EnvSetting> node_settings(NodeConfig& config)
 {
-    return {
+    std::vector<EnvSetting> settings{
         env("BERTH_URL", config.berth_url, "where berthd answers"),
         env("NODE_KEY", config.node_key, "the API key of role node"),
         env("NODE_KEY_FILE", config.node_key_file, "file with that key, instead of NODE_KEY"),
@@ -88,9 +74,9 @@ std::vector<EnvSetting> node_settings(NodeConfig& config)
         env("AWS_ACCESS_KEY_ID", config.s3_access_key, "for workspaces without a key of their own"),
         env("AWS_SECRET_ACCESS_KEY", config.s3_secret_key, "belongs to AWS_ACCESS_KEY_ID"),
         env("S3_KEY_FILE", config.s3_key_file, "file with these two, one a line"),
-        env("LOG_LEVEL", config.log_level, "trace, debug, info, warning or error"),
-        env("LOG_FORMAT", config.log_format, "json or text"),
     };
+    add_log_settings(settings, config.log);
+    return settings;
 }
 
 NodeConfig load_node_config(const EnvLookup& lookup)
@@ -98,13 +84,11 @@ NodeConfig load_node_config(const EnvLookup& lookup)
     NodeConfig config;
     load_environment(node_settings(config), lookup);
     if (!config.node_key_file.empty()) {
-        const auto lines = read_lines(config.node_key_file, "NODE_KEY_FILE");
-        if (lines.empty()) throw Error{Problems{{"NODE_KEY_FILE", "is empty"}}};
+        const auto lines = read_setting_file(config.node_key_file, "NODE_KEY_FILE");
         config.node_key = Secret{bare_key(lines.front())};
     }
     if (!config.s3_key_file.empty()) {
-        const auto lines = read_lines(config.s3_key_file, "S3_KEY_FILE");
-        if (lines.size() != 2) throw Error{Problems{{"S3_KEY_FILE", "expected two lines"}}};
+        const auto lines = read_setting_file(config.s3_key_file, "S3_KEY_FILE", 2);
         config.s3_access_key = lines[0];
         config.s3_secret_key = Secret{lines[1]};
     }

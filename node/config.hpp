@@ -1,18 +1,12 @@
 #pragma once
 // Settings of berth-node, from environment variables. Read once by main; plain values afterwards.
 
-#include "controller/base/env.hpp"
-#include "controller/base/log.hpp"
+#include "controller/base/log_settings.hpp"
 
 #include <string>
 #include <vector>
 
 namespace berth {
-
-enum class LogLevel { trace, debug, info, warning, error };
-BOOST_DESCRIBE_ENUM(LogLevel, trace, debug, info, warning, error)
-enum class LogFormat { json, text };
-BOOST_DESCRIBE_ENUM(LogFormat, json, text)
 
 struct NodeConfig {
     std::string berth_url = "http://berthd:3001";
@@ -35,14 +29,7 @@ struct NodeConfig {
     std::string s3_access_key;
     Secret s3_secret_key;
     std::string s3_key_file;
-    LogLevel log_level = LogLevel::info;
-    LogFormat log_format = LogFormat::json;
-
-    log::Level level() const { return static_cast<log::Level>(log_level); }
-    log::Format format() const
-    {
-        return log_format == LogFormat::json ? log::Format::Json : log::Format::Text;
-    }
+    LogSettings log;
 };
 
 /// The table of variables over `config`, which must outlive it.

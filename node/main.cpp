@@ -107,7 +107,7 @@ int main(int argc, char** argv)
     if (argc > 1) return answer(argv[1]);
     try {
         const auto config = load_node_config(process_environment());
-        log::start(config.level(), config.format());
+        config.log.start();
         const int status = run(config);
         log::stop();
         return status;

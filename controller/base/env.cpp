@@ -2,6 +2,7 @@
 
 #include <charconv>
 #include <cstdlib>
+#include <fstream>
 
 namespace berth {
 
@@ -52,6 +53,21 @@ void load_environment(const std::vector<EnvSetting>& settings, const EnvLookup& 
         if (auto problem = setting.assign(*value)) problems.push_back({std::string(setting.name), *problem});
     }
     if (!problems.empty()) throw Error{std::move(problems)};
+}
+
+std::vector<std::string> read_setting_file(const std::string& path, std::string_view name, std::size_t count)
+{
+    std::ifstream file(path);
+    if (!file) throw Error{Problems{{std::string(name), "can't read " + path}}};
+    std::vector<std::string> lines;
+    for (std::string line; std::getline(file, line);) {
+        while (!line.empty() && (line.back() == '\r' || line.back() == ' ')) line.pop_back();
+        if (!line.empty()) lines.push_back(std::move(line));
+    }
+    if (lines.empty() || (count != 0 && lines.size() != count))
+        throw Error{Problems{{std::string(name), "expected " + std::to_string(std::max<std::size_t>(count, 1)) +
+                                                     " line(s) in " + path}}};
+    return lines;
 }
 
 std::string describe_environment(const std::vector<EnvSetting>& settings)

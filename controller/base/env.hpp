@@ -34,6 +34,9 @@ EnvLookup process_environment();
 
 /// Assigns every variable that is set and not empty. Throws Error{Invalid} with all problems, each field a name.
 void load_environment(const std::vector<EnvSetting>& settings, const EnvLookup& lookup);
+/// The lines of a file that the variable `name` points to (a Docker secret), without empty ones and trailing blanks.
+/// Throws Error{Invalid} that names the variable, also when there are not exactly `count` lines (0 = any number).
+std::vector<std::string> read_setting_file(const std::string& path, std::string_view name, std::size_t count = 0);
 /// The table for --help.
 std::string describe_environment(const std::vector<EnvSetting>& settings);
 /// The same table as Markdown rows, for docs/ENVIRONMENT_VARIABLES.md.

@@ -18,6 +18,7 @@
 #include <boost/json.hpp>
 #include <boost/mp11.hpp>
 
+#include <algorithm>
 #include <array>
 #include <concepts>
 #include <limits>
@@ -155,6 +156,10 @@ json::value encode(const T& value, Secrets secrets)
         return json::value(std::string_view(format_time(value)));
     } else if constexpr (std::is_same_v<T, Duration>) {
         return json::value(std::string_view(format_duration(value)));
+    } else if constexpr (std::is_floating_point_v<T>) {
+        // 2, not 2E0: the library writes every double with an exponent.
+        const bool whole = value == static_cast<T>(static_cast<std::int64_t>(std::clamp<T>(value, -1e15, 1e15)));
+        return whole ? json::value(static_cast<std::int64_t>(value)) : json::value(value);
     } else if constexpr (std::is_arithmetic_v<T>) {
         return json::value(value);
     } else if constexpr (detail::DescribedEnum<T>) {

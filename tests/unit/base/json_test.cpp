@@ -251,5 +251,14 @@ TEST(JsonParser, RefusesWhatIsTooLargeOrTooDeep)
 
 TEST(JsonPointer, EscapesItsTwoSpecialCharacters) { EXPECT_EQ(pointer("/x", "a/b~c"), "/x/a~1b~0c"); }
 
+TEST(Json, WholeNumbersOfDoublesAreWrittenWithoutExponent)
+{
+    EXPECT_EQ(json::serialize(encode(2.0)), "2");
+    EXPECT_EQ(json::serialize(encode(-0.5)), "-5E-1");
+    EXPECT_TRUE(encode(1e300).is_double());
+    EXPECT_EQ(decode<double>(encode(2.0), Unknown::Reject), 2.0);
+    EXPECT_EQ(decode<double>(encode(1e300), Unknown::Reject), 1e300);
+}
+
 } // namespace
 } // namespace berth::json_test

@@ -192,7 +192,7 @@ TEST_F(ActionTest, ShowsWhatTheContractNames)
     EXPECT_EQ(view.at("health").at("checks").at("webServer"), json::value(false));
     EXPECT_EQ(view.at("sync").at("state"), json::value("idle"));
     EXPECT_EQ(view.at("sync").at("pendingFiles"), json::value(0));
-    EXPECT_EQ(view.at("resourceLimits").at("cpuLimit"), json::value(2.0));
+    EXPECT_EQ(view.at("resourceLimits").at("cpuLimit"), json::value(2));
     EXPECT_EQ(view.at("node"), json::value("one"));
     EXPECT_EQ(reply.body.find("secret"), std::string::npos);
     EXPECT_EQ(error({"GET", "/api/containers/nobody"}), "CONTAINER_NOT_FOUND 404");
@@ -298,8 +298,8 @@ TEST_F(ActionTest, HealthIsOpenAndSaysMoreToAKey)
     EXPECT_EQ(answer.at("uptime"), json::value(7));
     EXPECT_EQ(answer.at("memory").at("total"), json::value(1000));
     EXPECT_EQ(answer.at("memory").at("available"), json::value(750));
-    EXPECT_EQ(answer.at("memory").at("usagePercent"), json::value(25.0));
-    EXPECT_EQ(answer.at("cpu").at("available"), json::value(3.0));
+    EXPECT_EQ(answer.at("memory").at("usagePercent"), json::value(25));
+    EXPECT_EQ(answer.at("cpu").at("available"), json::value(3));
     EXPECT_EQ(answer.at("containers").at("running"), json::value(1));
     EXPECT_EQ(answer.at("containers").at("total"), json::value(2));
 
