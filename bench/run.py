@@ -6,6 +6,7 @@ import importlib
 import json
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -16,11 +17,11 @@ from pathlib import Path
 from suite.measure import Side, Row, machine, machine_line, table
 
 SUITES = {
-    "create": "durable creates against RocksDB and etcd (about 70 s)",
+    "create": "durable creates against RocksDB and etcd (about 80 s)",
     "read": "GET against a bare server (about 30 s)",
-    "routes": "a new route against Traefik's file and Swarm providers (about 180 s)",
+    "routes": "a new route against Traefik's file and Swarm providers (about 140 s)",
     "coldstart": "start of a workspace against a raw service; needs a running install (about 60 s)",
-    "restart": "start on 100,000 objects, memory per object (about 90 s)",
+    "restart": "start on 100,000 objects, memory per object (about 30 s)",
     "relist": "Docker calls of a relist (about 5 s)",
 }
 
@@ -79,6 +80,7 @@ def main():
     if options.rounds < 5:
         print("run.py: fewer than 5 rounds say nothing", file=sys.stderr)
         return 2
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended
     # Beside the programs, on a real disk: /tmp may be memory, where a sync costs nothing.
     work = Path(tempfile.mkdtemp(prefix="work-", dir=options.bin))
     bench = Bench(options.bin.resolve(), options.tools, options.engine, options.rounds, options.seconds, work.resolve())
