@@ -93,6 +93,7 @@ NodeConfig load_node_config(const EnvLookup& lookup)
         config.s3_secret_key = Secret{lines[1]};
     }
     while (config.berth_url.ends_with('/')) config.berth_url.pop_back();
+    while (config.s3_endpoint.ends_with('/')) config.s3_endpoint.pop_back();
     check(config);
     return config;
 }

@@ -136,15 +136,6 @@ awaitable<Manifest> load_manifest(SyncContext& context)
     }
 }
 
-/// Objects whose list entry has no hash are recognised by their time, which only a HEAD tells.
-awaitable<> complete(ObjectStore& store, RemoteFiles& files)
-{
-    Paths paths;
-    for (const auto& [path, file] : files)
-        if (file.md5.empty()) paths.push_back(path);
-    for (auto& [path, file] : co_await store.head(std::move(paths))) files[path] = file;
-}
-
 void check_abandoned(const SyncContext& context)
 {
     if (context.abandoned && context.abandoned())
@@ -162,6 +153,14 @@ awaitable<> prove_bucket(SyncContext& context)
 }
 
 } // namespace
+
+awaitable<> complete_hashes(ObjectStore& store, RemoteFiles& files)
+{
+    Paths paths;
+    for (const auto& [path, file] : files)
+        if (file.md5.empty()) paths.push_back(path);
+    for (auto& [path, file] : co_await store.head(std::move(paths))) files[path] = file;
+}
 
 std::string staging_folder(const SyncContext& context) { return context.journal.folder() + "/staging"; }
 std::string manifest_copy(const SyncContext& context) { return context.journal.folder() + "/manifest.json"; }
@@ -185,7 +184,7 @@ awaitable<> restore_files(SyncContext& context)
     const auto staging = staging_folder(context);
     auto remote = co_await context.store.list();
     const auto skipped = drop_unsafe(remote);
-    co_await complete(context.store, remote);
+    co_await complete_hashes(context.store, remote);
     const auto manifest = co_await load_manifest(context);
     if (context.journal.fact(kManifestFact).empty()) co_await prove_bucket(context);
     status.restoredFiles = static_cast<std::int64_t>(context.journal.files().size());

@@ -48,6 +48,9 @@ awaitable<bool> nothing_unsaved(SyncContext& context);
 /// A receipt for what the journal says, without asking S3.
 Receipt journal_receipt(const SyncContext& context, bool final);
 
+/// Objects whose list entry has no hash are recognised by their time, which only a HEAD tells.
+awaitable<> complete_hashes(ObjectStore& store, RemoteFiles& files);
+
 /// Files on their way between the volume and S3, where the tenant can't reach.
 std::string staging_folder(const SyncContext& context);
 void clear_folder(const std::string& folder);

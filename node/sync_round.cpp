@@ -5,6 +5,7 @@
 #include "node/file_copy.hpp"
 #include "node/filters.hpp"
 
+#include <algorithm>
 #include <filesystem>
 
 namespace berth {
@@ -172,6 +173,50 @@ std::vector<Paths> upload_batches(const Paths& uploads, const TreeWalk& walk)
     return batches;
 }
 
+/// What a round could not bring to S3.
+struct Unsent {
+    std::vector<SkippedFile> failed;
+    std::int64_t restless = 0;
+};
+
+awaitable<> upload_all(SyncContext& context, const Paths& paths, const TreeWalk& walk, Unsent& unsent)
+{
+    for (const auto& batch : upload_batches(paths, walk)) {
+        const auto done = co_await upload_batch(context, batch);
+        unsent.failed.insert(unsent.failed.end(), done.failed.begin(), done.failed.end());
+        unsent.restless += static_cast<std::int64_t>(done.restless.size());
+        context.status.pendingFiles -=
+            static_cast<std::int64_t>(batch.size() - done.failed.size() - done.restless.size());
+        if (context.changed) context.changed();
+    }
+}
+
+/// Before a final receipt S3 itself is asked: somebody else on the prefix may have overwritten in the moment
+/// between our look and our upload. What is not there as we left it goes up again, theirs is kept beside it.
+awaitable<> upload_again(SyncContext& context, const TreeWalk& walk, Unsent& unsent)
+{
+    auto present = co_await context.store.list();
+    co_await complete_hashes(context.store, present);
+    Paths lost;
+    for (const auto& [path, known] : context.journal.files()) {
+        const auto found = present.find(path);
+        const bool there = found != present.end() && known.remote.same(found->second);
+        if (!there && walk.files.contains(path)) lost.push_back(path);
+    }
+    for (const auto& path : lost) {
+        auto entry = context.journal.files().at(path);
+        entry.local = {};
+        entry.remote = {};
+        context.journal.put(path, std::move(entry));
+        log::warning("an object is not as it was left; the file goes up again", {{"path", printable(path)}});
+    }
+    std::stable_sort(lost.begin(), lost.end(), [](const std::string& left, const std::string& right) {
+        return upload_rank(left) < upload_rank(right);
+    });
+    context.status.pendingFiles += static_cast<std::int64_t>(lost.size());
+    co_await upload_all(context, lost, walk, unsent);
+}
+
 /// Takes vanished files out of S3, by way of the trash, unless somebody else has written them since.
 awaitable<> delete_files(SyncContext& context, Paths paths)
 {
@@ -283,20 +328,13 @@ awaitable<> sync_files(SyncContext& context, bool final)
     status.pendingFiles = static_cast<std::int64_t>(plan.uploads.size() + plan.deletes.size());
     if (status.pendingFiles > 0 || final) status.state = final ? SyncState::finalizing : SyncState::syncing;
     if (status.pendingFiles > 0 && context.changed) context.changed();
-    std::vector<SkippedFile> failed;
-    std::int64_t restless = 0;
-    for (const auto& batch : upload_batches(plan.uploads, walk)) {
-        const auto done = co_await upload_batch(context, batch);
-        failed.insert(failed.end(), done.failed.begin(), done.failed.end());
-        restless += static_cast<std::int64_t>(done.restless.size());
-        status.pendingFiles -=
-            static_cast<std::int64_t>(batch.size() - done.failed.size() - done.restless.size());
-        if (context.changed) context.changed();
-    }
+    Unsent unsent;
+    co_await upload_all(context, plan.uploads, walk, unsent);
+    if (final) co_await upload_again(context, walk, unsent);
     if (!plan.deletes.empty()) co_await delete_files(context, plan.deletes);
     const auto text = co_await send_manifest(context, make_manifest(walk, context.journal.files()), final);
-    status.pendingFiles = static_cast<std::int64_t>(failed.size()) + restless;
-    status.message = left_out(walk, plan, failed);
+    status.pendingFiles = static_cast<std::int64_t>(unsent.failed.size()) + unsent.restless;
+    status.message = left_out(walk, plan, unsent.failed);
     if (final && (status.pendingFiles > 0 || !walk.complete))
         throw Error{Errc::Internal, "S3Error: not everything could be read: " + status.message};
     status.lastSyncAt = context.clock.now();

@@ -26,6 +26,7 @@ constexpr Duration kUsageInterval = std::chrono::seconds{10};
 S3Source complete_source(S3Source source, const NodeConfig& config)
 {
     if (source.endpoint.empty()) source.endpoint = config.s3_endpoint;
+    while (source.endpoint.ends_with('/')) source.endpoint.pop_back();
     // The install's own key goes to the install's own server only: anybody can name an endpoint.
     if (source.accessKeyId.empty() && source.endpoint == config.s3_endpoint) {
         source.accessKeyId = config.s3_access_key;

@@ -122,6 +122,23 @@ TEST_F(SyncTest, AnotherWorkspacesVersionIsKept)
         << "a file that somebody else changed is not ours to delete";
 }
 
+TEST_F(SyncTest, TheFinalReceiptSpeaksOfWhatS3Holds)
+{
+    restore();
+    write("a.txt", "mine");
+    write("b.txt", "also mine");
+    sync();
+    store.objects["a.txt"] = "theirs, put in the same moment";
+    store.objects.erase("b.txt");
+    sync(true);
+    EXPECT_EQ(store.objects["a.txt"], "mine");
+    EXPECT_EQ(store.objects[conflict_name("a.txt", clock.now())], "theirs, put in the same moment");
+    EXPECT_EQ(store.objects["b.txt"], "also mine");
+    ASSERT_TRUE(status.receipt);
+    EXPECT_TRUE(status.receipt->final);
+    EXPECT_EQ(status.receipt->files, 2);
+}
+
 TEST_F(SyncTest, ACutUploadIsFinishedAfterAKill)
 {
     restore();
