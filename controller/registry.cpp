@@ -19,17 +19,24 @@ public:
     void add(R& reconciler, ResourceOptions access)
     {
         manager_.add<K>(reconciler);
-        mount_resource<K>(router_, store_, clock_, std::move(access));
+        mount<K>(std::move(access));
     }
     /// A kind that only records something.
     template <Kind K>
     void add(ResourceOptions access)
     {
         manager_.add<K>();
-        mount_resource<K>(router_, store_, clock_, std::move(access));
+        mount<K>(std::move(access));
     }
 
 private:
+    template <Kind K>
+    void mount(ResourceOptions access)
+    {
+        access.orgs = {"default"}; // single-tenant until org is part of every Docker name
+        mount_resource<K>(router_, store_, clock_, std::move(access));
+    }
+
     Manager& manager_;
     Router& router_;
     Store& store_;

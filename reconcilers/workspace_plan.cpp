@@ -327,7 +327,10 @@ void WorkspaceDecider::stopped(std::string message)
     st_.serviceName.clear();
     st_.health = {};
     st_.resourceUsage.reset();
-    if (st_.sync.receipt && st_.sync.receipt->final) st_.sync.state = SyncState::complete;
+    if (st_.sync.receipt && st_.sync.receipt->final)
+        st_.sync.state = SyncState::complete;
+    else
+        remove_condition(st_.conditions, condition::kFilesSafe); // there were none
     enter(Phase::stopped, reason, std::move(message));
     plan_.finished = true;
     plan_.in_transition = false;

@@ -319,7 +319,7 @@ awaitable<Containers::View> Containers::start_again(Call call)
         const bool failed = edited.workspace.status.phase == Phase::failed;
         if (wants_running(edited.workspace) && !failed) return edited;
         if (!wants_running(edited.workspace)) check_quota(txn, who.name, who.max_containers);
-        if (failed && spec.desiredState == DesiredState::running) ++spec.restarts;
+        if (failed && spec.desiredState == DesiredState::running) request_restart(spec);
         spec.desiredState = DesiredState::running;
         spec.stopReason.clear();
         spec.forceStop = false;
@@ -338,7 +338,7 @@ awaitable<Containers::View> Containers::restart(Call call)
         refuse_deleted(edited.workspace);
         if (edited.workspace.spec.desiredState != DesiredState::running)
             throw Error{Errc::Conflict, "the container is stopped: start it instead"};
-        ++edited.workspace.spec.restarts;
+        request_restart(edited.workspace.spec);
         txn.update(edited.workspace);
         txn.audit(audit(who, "restart", key));
         return edited;

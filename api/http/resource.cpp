@@ -220,7 +220,7 @@ Reply Resource::written_reply(const Call& call, const Written& written, unsigned
 awaitable<Reply> Resource::post(Call call)
 {
     WriteRequest request{{call.param("org"), ""}, call.json_body(), "", true};
-    if (!is_dns_label(request.key.org)) throw Error{Problems{{"org", "expected a DNS label"}}};
+    resource::check_org(request.key.org, options_.orgs);
     if (const auto* metadata =
             request.body.is_object() ? request.body.get_object().if_contains("metadata") : nullptr)
         if (const auto* name = metadata->is_object() ? metadata->get_object().if_contains("name") : nullptr)
@@ -236,7 +236,7 @@ awaitable<Reply> Resource::put(Call call)
 {
     WriteRequest request{{call.param("org"), call.param("name")}, call.json_body(),
         revision_in(call.header("If-Match")), call.header("If-None-Match") == "*"};
-    if (!is_dns_label(request.key.org)) throw Error{Problems{{"org", "expected a DNS label"}}};
+    resource::check_org(request.key.org, options_.orgs);
     if (!is_dns_label(request.key.name)) throw Error{Problems{{"name", "expected a DNS label"}}};
     if (call.header("If-Match") == "*" && !store_.find(kind_.info().plural, request.key))
         throw Error{Errc::Conflict, to_string(request.key) + " does not exist"};

@@ -37,6 +37,9 @@ struct ResourceOptions {
     Duration bookmark{10'000};    ///< so often in every watch
     bool audit = true;            ///< false for what machines write all the time (reports)
     std::string description = "";
+    /// Where objects may be made; empty: anywhere. Names of Docker objects do not carry the org, so a second org must
+    /// not exist before they do.
+    std::vector<std::string> orgs = {};
 };
 
 /// What an accepted write left in the store.
@@ -77,6 +80,8 @@ namespace resource {
 /// Refuses a body without metadata or spec, or whose org or name is not the path's; takes out what is not the
 /// client's (status, uid, …).
 json::value prepare_body(const json::value& body, const Key& key);
+/// Refuses an org that is no name (Invalid) or is not among `known` (NotFound; empty = any is).
+void check_org(const std::string& org, const std::vector<std::string>& known);
 /// Refuses a patch that touches anything but labels, annotations and spec.
 void check_patch(const json::value& patch, const Key& key);
 /// The revision a client insists on, from If-Match or the body; empty = none. Error{Conflict} when it is not

@@ -42,6 +42,13 @@ json::value prepare_body(const json::value& body, const Key& key)
     return object;
 }
 
+void check_org(const std::string& org, const std::vector<std::string>& known)
+{
+    if (!is_dns_label(org)) throw Error{Problems{{"org", "expected a DNS label"}}};
+    if (!known.empty() && std::find(known.begin(), known.end(), org) == known.end())
+        throw Error{Errc::NotFound, "there is no org named " + org};
+}
+
 void check_patch(const json::value& patch, const Key& key)
 {
     if (!patch.is_object()) throw Error{Problems{{"", "expected an object"}}};

@@ -1,9 +1,12 @@
 #include "api/types/workspace.hpp"
 
+#include <boost/url/parse.hpp>
+
 namespace berth {
 
 namespace {
 
+constexpr std::int64_t kMaxRestarts = 1'000'000'000;
 constexpr std::size_t kMaxEnv = 128;
 constexpr std::size_t kMaxEnvValue = 32 * 1024;
 
@@ -32,6 +35,15 @@ bool is_clean_prefix(std::string_view prefix)
     return true;
 }
 
+/// A server, not a page: no user, path, query or fragment that a request could be bent with.
+bool is_endpoint(const std::string& text)
+{
+    const auto url = boost::urls::parse_uri(text);
+    return url && text.size() <= 512 && (url->scheme() == "http" || url->scheme() == "https") &&
+           !url->host().empty() && !url->has_userinfo() && !url->has_query() && !url->has_fragment() &&
+           (url->encoded_path().empty() || url->encoded_path() == "/");
+}
+
 bool is_env_name(std::string_view name)
 {
     if (name.empty() || name.size() > 256 || (name.front() >= '0' && name.front() <= '9')) return false;
@@ -45,17 +57,19 @@ void validate(const S3Source& source, const std::string& path, Problems& problem
     if (!is_bucket_name(source.bucket))
         problems.push_back({path + "/bucket", "not a bucket name: 3 to 63 of a-z, 0-9, '.' and '-'"});
     if (!is_clean_prefix(source.prefix) || source.prefix.ends_with('/'))
-        problems.push_back({path + "/prefix", "expected a/b/c without empty, '.' or '..' parts or a slash at an end"});
-    if (source.region.empty() || source.region.size() > 64 || has_control_character(source.region))
+        problems.push_back(
+            {path + "/prefix", "expected a/b/c without empty, '.' or '..' parts or a slash at an end"});
+    if (!is_dns_label(source.region))
         problems.push_back({path + "/region", "expected a region like us-east-1"});
-    const bool url = source.endpoint.starts_with("http://") || source.endpoint.starts_with("https://");
-    if (!source.endpoint.empty() && (!url || source.endpoint.size() > 512 || has_control_character(source.endpoint)))
-        problems.push_back({path + "/endpoint", "expected an http or https URL"});
+    if (!source.endpoint.empty() && !is_endpoint(source.endpoint))
+        problems.push_back(
+            {path + "/endpoint", "expected http or https, a host and perhaps a port, and nothing else"});
     if (source.accessKeyId.empty() != source.secretAccessKey.empty() && !source.secretAccessKey.empty())
         problems.push_back({path + "/accessKeyId", "is required with a secret access key"});
     if (source.accessKeyId.size() > 256 || has_control_character(source.accessKeyId))
         problems.push_back({path + "/accessKeyId", "too long or with control characters"});
-    if (source.secretAccessKey.reveal().size() > 512 || has_control_character(source.secretAccessKey.reveal()))
+    if (source.secretAccessKey.reveal().size() > 512 ||
+        has_control_character(source.secretAccessKey.reveal()))
         problems.push_back({path + "/secretAccessKey", "too long or with control characters"});
 }
 
@@ -72,9 +86,15 @@ void validate(const WorkspaceSpec& spec, const std::string& path, Problems& prob
     const auto& password = spec.vncPassword.reveal();
     if (password.size() > 64 || has_control_character(password))
         problems.push_back({path + "/vncPassword", "longer than 64 characters or with control characters"});
-    if (spec.restarts < 0) problems.push_back({path + "/restarts", "must not be negative"});
+    if (spec.restarts < 0 || spec.restarts > kMaxRestarts)
+        problems.push_back({path + "/restarts", "expected 0 to " + std::to_string(kMaxRestarts)});
     if (spec.stopReason.size() > 64 || has_control_character(spec.stopReason))
         problems.push_back({path + "/stopReason", "longer than 64 characters or with control characters"});
+}
+
+void request_restart(WorkspaceSpec& spec)
+{
+    spec.restarts = spec.restarts >= kMaxRestarts ? 0 : spec.restarts + 1;
 }
 
 std::string service_name(const std::string& workspace) { return "ws-" + workspace; }

@@ -37,6 +37,8 @@ struct WorkspaceSpec {
     bool operator==(const WorkspaceSpec&) const = default;
     static constexpr std::array required{"s3"};
 };
+/// Asks for a restart: any other number than before does, so the count may wrap round.
+void request_restart(WorkspaceSpec& spec);
 BOOST_DESCRIBE_STRUCT(WorkspaceSpec, (),
     (desiredState, template_, s3, env, vncPassword, callbackToken, restarts, stopReason, forceStop))
 void validate(const WorkspaceSpec& spec, const std::string& path, Problems& problems);

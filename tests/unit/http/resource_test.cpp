@@ -40,7 +40,9 @@ protected:
     {
         HttpTest::SetUp();
         mount_resource<WorkspaceTemplate>(router, *store, clock);
-        mount_resource<Workspace>(router, *store, clock);
+        ResourceOptions here_only;
+        here_only.orgs = {"default"};
+        mount_resource<Workspace>(router, *store, clock, here_only);
         idempotent = std::make_unique<IdempotentHandler>(*store);
         Doc doc;
         doc.summary = "Make once";
@@ -304,6 +306,15 @@ TEST_F(ResourceTest, ListsInPages)
     const auto late = ask("GET", base + "&continue=" + text_of(first, {"metadata", "continue"}), "user");
     EXPECT_EQ(late.status, 410u);
     EXPECT_EQ(late.code(), "EXPIRED");
+}
+
+TEST_F(ResourceTest, MakesNothingInAnOrgThatDoesNotExist)
+{
+    const auto body = R"({"metadata":{"name":"a"},"spec":{"s3":{"bucket":"demo"}}})";
+    EXPECT_EQ(ask("PUT", "/api/v1/orgs/evil/workspaces/a", "user", body).status, 404u);
+    EXPECT_EQ(ask("POST", "/api/v1/orgs/evil/workspaces", "user", body).status, 404u);
+    EXPECT_EQ(store->count("workspaces"), 0u);
+    EXPECT_EQ(ask("PUT", "/api/v1/orgs/default/workspaces/a", "user", body).status, 201u);
 }
 
 TEST_F(ResourceTest, KeepsOrgsApart)
