@@ -56,6 +56,8 @@ selftest_run() {
     await 30 "nothing is left of it" selftest_gone "$id" || selftest_fail "$id" "something was left behind"
     await 10 "its URL answers 404" page_is "$(jq -r .urls.codeServer <<<"$answer")" 404 ||
         selftest_fail "$id" "its URL still answers"
+    # Its record too: a second run leaves nothing that was not there before.
+    api DELETE "/api/v1/orgs/default/workspaces/$id" >/dev/null || selftest_fail "$id" "its record could not be deleted"
     s3 purge ":s3:$SELFTEST_BUCKET/$run" || true
 }
 
