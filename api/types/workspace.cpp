@@ -7,6 +7,7 @@ namespace berth {
 namespace {
 
 constexpr std::int64_t kMaxRestarts = 1'000'000'000;
+constexpr std::int64_t kMaxIdleSeconds = 30LL * 24 * 3600;
 constexpr std::size_t kMaxEnv = 128;
 constexpr std::size_t kMaxEnvValue = 32 * 1024;
 
@@ -54,7 +55,7 @@ bool is_env_name(std::string_view name)
 
 void validate(const S3Source& source, const std::string& path, Problems& problems)
 {
-    if (!is_bucket_name(source.bucket))
+    if (!source.bucket.empty() && !is_bucket_name(source.bucket))
         problems.push_back({path + "/bucket", "not a bucket name: 3 to 63 of a-z, 0-9, '.' and '-'"});
     if (!is_clean_prefix(source.prefix) || source.prefix.ends_with('/'))
         problems.push_back(
@@ -73,8 +74,32 @@ void validate(const S3Source& source, const std::string& path, Problems& problem
         problems.push_back({path + "/secretAccessKey", "too long or with control characters"});
 }
 
+void validate(const IdlePolicy& policy, const std::string& path, Problems& problems)
+{
+    if (policy.timeoutSeconds != 0 && (policy.timeoutSeconds < 10 || policy.timeoutSeconds > kMaxIdleSeconds))
+        problems.push_back({path + "/timeoutSeconds", "expected 0 (the install's) or 10 to 2592000"});
+    if (policy.holdCpuPercent < 0 || policy.holdCpuPercent > 100)
+        problems.push_back({path + "/holdCpuPercent", "expected 0 to 100"});
+}
+
+void validate(const SyncRequests& requests, const std::string& path, Problems& problems)
+{
+    const auto counter = [&](const char* name, std::int64_t value) {
+        if (value < 0 || value > kMaxRestarts)
+            problems.push_back({path + name, "expected 0 to " + std::to_string(kMaxRestarts)});
+    };
+    counter("/sync", requests.sync);
+    counter("/confirmDeletes", requests.confirmDeletes);
+    counter("/restore", requests.restore);
+}
+
 void validate(const WorkspaceSpec& spec, const std::string& path, Problems& problems)
 {
+    if (spec.s3.bucket.empty() && spec.pool.empty())
+        problems.push_back({path + "/s3/bucket", "is required"});
+    if (!spec.pool.empty() && !is_dns_label(spec.pool)) problems.push_back({path + "/pool", "not a pool name"});
+    if (spec.claim < 0 || spec.claim > kMaxRestarts)
+        problems.push_back({path + "/claim", "expected 0 to " + std::to_string(kMaxRestarts)});
     if (!spec.template_.empty() && !is_dns_label(spec.template_))
         problems.push_back({path + "/template", "not a template name"});
     if (spec.env.size() > kMaxEnv) problems.push_back({path + "/env", "at most 128 variables"});

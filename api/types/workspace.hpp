@@ -17,10 +17,35 @@ struct S3Source {
     std::string accessKeyId;
     Secret secretAccessKey;
     bool operator==(const S3Source&) const = default;
-    static constexpr std::array required{"bucket"};
 };
 BOOST_DESCRIBE_STRUCT(S3Source, (), (bucket, region, prefix, endpoint, accessKeyId, secretAccessKey))
 void validate(const S3Source& source, const std::string& path, Problems& problems);
+
+/// What counts as use (W29). `all`: any signal; `filesOnly`: changed files only; `off`: never stopped for idleness.
+enum class IdleMode { all, filesOnly, off };
+BOOST_DESCRIBE_ENUM(IdleMode, all, filesOnly, off)
+
+struct IdlePolicy {
+    IdleMode mode = IdleMode::all;
+    std::int64_t timeoutSeconds = 0; ///< 0 = the install's INACTIVITY_TIMEOUT
+    /// A workspace that uses more of one processor than this counts as used; 0 = load is no sign of use.
+    std::int64_t holdCpuPercent = 0;
+    bool operator==(const IdlePolicy&) const = default;
+};
+BOOST_DESCRIBE_STRUCT(IdlePolicy, (), (mode, timeoutSeconds, holdCpuPercent))
+void validate(const IdlePolicy& policy, const std::string& path, Problems& problems);
+
+/// Counters: raised by one to ask for something, acted on once by the agent that has the files. The agent's report
+/// and the status repeat the numbers that have been acted on.
+struct SyncRequests {
+    std::int64_t sync = 0;           ///< compare and upload now
+    std::int64_t confirmDeletes = 0; ///< let the deletes through that are held back
+    std::int64_t restore = 0;        ///< bring back the tree as it was at restoreAt
+    std::optional<Time> restoreAt;
+    bool operator==(const SyncRequests&) const = default;
+};
+BOOST_DESCRIBE_STRUCT(SyncRequests, (), (sync, confirmDeletes, restore, restoreAt))
+void validate(const SyncRequests& requests, const std::string& path, Problems& problems);
 
 struct WorkspaceSpec {
     static constexpr KindInfo kind{"Workspace", "workspaces"};
@@ -34,13 +59,20 @@ struct WorkspaceSpec {
     std::string stopReason;    ///< why desiredState is stopped: manual, inactivity, …
     /// The only way to give up files that could not be synced (W28); who asked is in the audit log.
     bool forceStop = false;
+    /// The WarmPool whose unclaimed slot this is; emptied by the claim. Only a slot has no bucket.
+    std::string pool;
+    std::int64_t claim = 0; ///< 0 = never a slot, or not claimed yet; raised by the claim, acknowledged by the agent
+    IdlePolicy idle;
+    std::optional<Time> keepUntil;    ///< not stopped for idleness before (POST …/extend)
+    bool exposeS3Credentials = false; ///< the workspace's own S3 key is shown inside it
+    SyncRequests requests;
     bool operator==(const WorkspaceSpec&) const = default;
-    static constexpr std::array required{"s3"};
 };
 /// Asks for a restart: any other number than before does, so the count may wrap round.
 void request_restart(WorkspaceSpec& spec);
 BOOST_DESCRIBE_STRUCT(WorkspaceSpec, (),
-    (desiredState, template_, s3, env, vncPassword, callbackToken, restarts, stopReason, forceStop))
+    (desiredState, template_, s3, env, vncPassword, callbackToken, restarts, stopReason, forceStop, pool, claim,
+        idle, keepUntil, exposeS3Credentials, requests))
 void validate(const WorkspaceSpec& spec, const std::string& path, Problems& problems);
 
 enum class Phase { pending, warm, starting, running, stopping, stopped, failed, archived };
@@ -74,12 +106,18 @@ struct SyncStatus {
     std::int64_t pendingFiles = 0;
     std::int64_t restoredFiles = 0;
     std::int64_t restoredBytes = 0;
+    std::int64_t restoreFiles = 0; ///< what the restore has to bring, once known
+    std::int64_t restoreBytes = 0;
+    std::int64_t heldDeletes = 0; ///< held back by the guard against mass deletion
+    std::int64_t conflicts = 0;   ///< files of which both versions were kept
+    std::int64_t s3Requests = 0;  ///< made for this workspace by the present agent
     std::string message; ///< why it is failing or held
     std::optional<Receipt> receipt;
     bool operator==(const SyncStatus&) const = default;
 };
 BOOST_DESCRIBE_STRUCT(SyncStatus, (),
-    (state, lastSyncAt, pendingFiles, restoredFiles, restoredBytes, message, receipt))
+    (state, lastSyncAt, pendingFiles, restoredFiles, restoredBytes, restoreFiles, restoreBytes, heldDeletes,
+        conflicts, s3Requests, message, receipt))
 
 enum class HealthState { starting, healthy, unhealthy };
 BOOST_DESCRIBE_ENUM(HealthState, starting, healthy, unhealthy)
@@ -92,14 +130,49 @@ struct HealthChecks {
 };
 BOOST_DESCRIBE_STRUCT(HealthChecks, (), (codeServer, vnc, webServer))
 
+/// One round of probes.
+struct ProbeRecord {
+    std::optional<Time> at;
+    HealthChecks checks;
+    bool operator==(const ProbeRecord&) const = default;
+};
+BOOST_DESCRIBE_STRUCT(ProbeRecord, (), (at, checks))
+
 struct Health {
     HealthState status = HealthState::starting;
     std::optional<Time> lastCheck;
     HealthChecks checks;
     std::int64_t misses = 0; ///< consecutive rounds in which codeServer or vnc failed
+    std::vector<ProbeRecord> history; ///< the last 10 rounds, oldest first
     bool operator==(const Health&) const = default;
 };
-BOOST_DESCRIBE_STRUCT(Health, (), (status, lastCheck, checks, misses))
+BOOST_DESCRIBE_STRUCT(Health, (), (status, lastCheck, checks, misses, history))
+
+/// Signs of use that the agent sees from outside. An open tab, a probe or a dashboard is none.
+enum class ActivityKind { files, editor, terminal, vnc, cpu };
+BOOST_DESCRIBE_ENUM(ActivityKind, files, editor, terminal, vnc, cpu)
+
+/// The last sign of one kind.
+struct ActivitySignal {
+    ActivityKind kind = ActivityKind::files;
+    std::optional<Time> at;
+    std::string source; ///< what was seen, for a person: "src/main.py", "pts/0"
+    bool operator==(const ActivitySignal&) const = default;
+};
+BOOST_DESCRIBE_STRUCT(ActivitySignal, (), (kind, at, source))
+
+enum class IdleState { active, warning, expired, held, unknown, off };
+BOOST_DESCRIBE_ENUM(IdleState, active, warning, expired, held, unknown, off)
+
+/// Why a workspace is kept, and until when.
+struct ActivityStatus {
+    IdleState state = IdleState::active;
+    std::vector<ActivitySignal> signals; ///< at most one of each kind
+    std::string decidedBy;               ///< what set the deadline: a kind of signal, "start" or "extend"
+    std::optional<Time> stopsAt;         ///< unless something happens; unset: not stopped for idleness
+    bool operator==(const ActivityStatus&) const = default;
+};
+BOOST_DESCRIBE_STRUCT(ActivityStatus, (), (state, signals, decidedBy, stopsAt))
 
 struct ResourceUsage {
     double cpu = 0;           ///< cores
@@ -147,13 +220,20 @@ struct WorkspaceStatus {
     std::int64_t observedRestarts = 0;  ///< the spec.restarts that has been acted on
     std::int64_t crashReplacements = 0; ///< containers replaced because they ended by themselves
     std::int64_t incidentRestarts = 0;  ///< restarts in the present incident of bad health
-    std::vector<PhaseChange> history;   ///< the last 20 changes of phase
+    /// The incarnation that was a slot of a pool; its service does not carry the environment of the claim.
+    std::int64_t claimedIncarnation = 0;
+    std::int64_t observedClaim = 0; ///< the spec.claim that an agent has acknowledged
+    std::optional<ActivityStatus> activity;
+    SyncRequests observedRequests;
+    std::vector<Receipt> receipts;    ///< the last 10, oldest first
+    std::vector<PhaseChange> history; ///< the last 20 changes of phase
     bool operator==(const WorkspaceStatus&) const = default;
 };
 BOOST_DESCRIBE_STRUCT(WorkspaceStatus, (),
     (observedGeneration, conditions, phase, message, serviceName, incarnation, nodeId, nodeName, address, urls,
         health, sync, resourceUsage, resourceLimits, startedAt, stoppedAt, lastActivity, shutdownReason,
-        observedRestarts, crashReplacements, incidentRestarts, history))
+        observedRestarts, crashReplacements, incidentRestarts, claimedIncarnation, observedClaim, activity,
+        observedRequests, receipts, history))
 
 using Workspace = Object<WorkspaceSpec, WorkspaceStatus>;
 

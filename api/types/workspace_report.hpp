@@ -34,6 +34,10 @@ struct WorkspaceReportSpec {
     bool controlVolume = false; ///< berth-run-<id> exists on the node
     bool restored = false;      ///< the restore is complete: uploads may happen
     bool controlReady = false;  ///< /run/berth holds the environment and the VNC password
+    bool isolated = false;      ///< the present container's network filter is in force
+    std::int64_t observedClaim = 0; ///< the spec.claim whose files, environment and password are in the container
+    SyncRequests observedRequests;
+    std::vector<ActivitySignal> activity;
     Health health;
     SyncStatus sync;
     std::optional<ResourceUsage> resourceUsage;
@@ -42,7 +46,7 @@ struct WorkspaceReportSpec {
 };
 BOOST_DESCRIBE_STRUCT(WorkspaceReportSpec, (),
     (workspaceUid, nodeId, nodeName, reportedAt, container, filesVolume, controlVolume, restored, controlReady,
-        health, sync, resourceUsage, lastActivity))
+        isolated, observedClaim, observedRequests, activity, health, sync, resourceUsage, lastActivity))
 
 using WorkspaceReport = Object<WorkspaceReportSpec, RecordStatus>;
 
