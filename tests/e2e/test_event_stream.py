@@ -28,6 +28,8 @@ def docker_relay(install):
 
 @pytest.fixture
 def stream(docker_relay):
+    # The test before has cut it: until it is open again there is nothing to freeze or to swallow.
+    wait_until(docker_relay.event_streams, 30, "berthd listens to events")
     yield docker_relay
     docker_relay.swallowing = False
     docker_relay.cut()
