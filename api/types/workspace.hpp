@@ -86,6 +86,16 @@ struct PhaseChange {
 };
 BOOST_DESCRIBE_STRUCT(PhaseChange, (), (phase, reason, at))
 
+/// One decision of the reconciler, kept for people who ask why. Repeated ones are kept once.
+struct Decision {
+    std::optional<Time> at;
+    std::string step;    ///< "create", "remove", "replace", "wait", "fail", …
+    std::string reason;  ///< CamelCase, as in conditions
+    std::string basedOn; ///< what was seen, in a few words
+    bool operator==(const Decision&) const = default;
+};
+BOOST_DESCRIBE_STRUCT(Decision, (), (at, step, reason, basedOn))
+
 /// Proof that every file was in S3 at a moment: the manifest lists path, size and hash of each.
 struct Receipt {
     std::string manifestHash;
@@ -205,6 +215,7 @@ struct WorkspaceStatus {
     std::string serviceName;
     /// Counts the containers this workspace has had; part of the service's labels, so an old one is recognised.
     std::int64_t incarnation = 0;
+    std::int64_t endedIncarnation = 0; ///< the last one whose tasks are all over: nothing of it can appear any more
     std::string nodeId; ///< the Swarm node that holds the volume; empty = none does
     std::string nodeName;
     std::string address; ///< of the container on the edge network, while it runs
@@ -220,6 +231,7 @@ struct WorkspaceStatus {
     std::int64_t observedRestarts = 0;  ///< the spec.restarts that has been acted on
     std::int64_t crashReplacements = 0; ///< containers replaced because they ended by themselves
     std::int64_t incidentRestarts = 0;  ///< restarts in the present incident of bad health
+    std::string failedRequest; ///< hash of the settings that failed: others are tried at once
     /// The incarnation that was a slot of a pool; its service does not carry the environment of the claim.
     std::int64_t claimedIncarnation = 0;
     std::int64_t observedClaim = 0; ///< the spec.claim that an agent has acknowledged
@@ -227,13 +239,14 @@ struct WorkspaceStatus {
     SyncRequests observedRequests;
     std::vector<Receipt> receipts;    ///< the last 10, oldest first
     std::vector<PhaseChange> history; ///< the last 20 changes of phase
+    std::vector<Decision> decisions;  ///< the last 10, oldest first
     bool operator==(const WorkspaceStatus&) const = default;
 };
 BOOST_DESCRIBE_STRUCT(WorkspaceStatus, (),
-    (observedGeneration, conditions, phase, message, serviceName, incarnation, nodeId, nodeName, address, urls,
+    (observedGeneration, conditions, phase, message, serviceName, incarnation, endedIncarnation, nodeId, nodeName, address, urls,
         health, sync, resourceUsage, resourceLimits, startedAt, stoppedAt, lastActivity, shutdownReason,
-        observedRestarts, crashReplacements, incidentRestarts, claimedIncarnation, observedClaim, activity,
-        observedRequests, receipts, history))
+        observedRestarts, crashReplacements, incidentRestarts, failedRequest, claimedIncarnation, observedClaim, activity,
+        observedRequests, receipts, history, decisions))
 
 using Workspace = Object<WorkspaceSpec, WorkspaceStatus>;
 
@@ -251,5 +264,10 @@ inline constexpr std::string_view kUidLabel = "dev.berth.uid";
 inline constexpr std::string_view kIncarnationLabel = "dev.berth.incarnation";
 inline constexpr std::string_view kSpecHashLabel = "dev.berth.spec-hash"; ///< on the service only
 inline constexpr std::string_view kFinalizer = "berth.dev/cleanup";
+
+BERTH_JSON_EXTERN(S3Source)
+BERTH_JSON_EXTERN(WorkspaceSpec)
+BERTH_JSON_EXTERN(WorkspaceStatus)
+BERTH_JSON_EXTERN(Workspace)
 
 } // namespace berth
