@@ -23,4 +23,7 @@ void validate(const ApiKeySpec& spec, const std::string& path, Problems& problem
 
 using ApiKey = Object<ApiKeySpec, RecordStatus>;
 
+BERTH_JSON_EXTERN(ApiKeySpec)
+BERTH_JSON_EXTERN(ApiKey)
+
 } // namespace berth

@@ -77,4 +77,7 @@ void remove_condition(Conditions& conditions, std::string_view type)
     std::erase_if(conditions, [type](const Condition& condition) { return condition.type == type; });
 }
 
+BERTH_JSON_INSTANTIATE(Meta)
+BERTH_JSON_INSTANTIATE(RecordStatus)
+
 } // namespace berth

@@ -147,4 +147,7 @@ struct RecordStatus {
 };
 BOOST_DESCRIBE_STRUCT(RecordStatus, (), (observedGeneration, conditions))
 
+BERTH_JSON_EXTERN(Meta)
+BERTH_JSON_EXTERN(RecordStatus)
+
 } // namespace berth

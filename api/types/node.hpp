@@ -65,4 +65,9 @@ BOOST_DESCRIBE_STRUCT(NodeStatus, (),
         lastHeartbeat, cpuCores, memoryBytes, usage))
 using Node = Object<NodeSpec, NodeStatus>;
 
+BERTH_JSON_EXTERN(NodeReportSpec)
+BERTH_JSON_EXTERN(NodeReport)
+BERTH_JSON_EXTERN(NodeStatus)
+BERTH_JSON_EXTERN(Node)
+
 } // namespace berth

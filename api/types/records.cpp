@@ -24,4 +24,15 @@ void validate(const ApiKeySpec& spec, const std::string& path, Problems& problem
     if (spec.maxContainers < 0) problems.push_back({path + "/maxContainers", "must not be negative"});
 }
 
+BERTH_JSON_INSTANTIATE(WorkspaceReportSpec)
+BERTH_JSON_INSTANTIATE(WorkspaceReport)
+BERTH_JSON_INSTANTIATE(WorkspaceTemplateSpec)
+BERTH_JSON_INSTANTIATE(WorkspaceTemplate)
+BERTH_JSON_INSTANTIATE(NodeReportSpec)
+BERTH_JSON_INSTANTIATE(NodeReport)
+BERTH_JSON_INSTANTIATE(NodeStatus)
+BERTH_JSON_INSTANTIATE(Node)
+BERTH_JSON_INSTANTIATE(ApiKeySpec)
+BERTH_JSON_INSTANTIATE(ApiKey)
+
 } // namespace berth

@@ -126,4 +126,9 @@ std::string service_name(const std::string& workspace) { return "ws-" + workspac
 std::string files_volume_name(const std::string& workspace) { return "berth-ws-" + workspace; }
 std::string control_volume_name(const std::string& workspace) { return "berth-run-" + workspace; }
 
+BERTH_JSON_INSTANTIATE(S3Source)
+BERTH_JSON_INSTANTIATE(WorkspaceSpec)
+BERTH_JSON_INSTANTIATE(WorkspaceStatus)
+BERTH_JSON_INSTANTIATE(Workspace)
+
 } // namespace berth

@@ -20,4 +20,7 @@ void validate(const WorkspaceTemplateSpec& spec, const std::string& path, Proble
 
 using WorkspaceTemplate = Object<WorkspaceTemplateSpec, RecordStatus>;
 
+BERTH_JSON_EXTERN(WorkspaceTemplateSpec)
+BERTH_JSON_EXTERN(WorkspaceTemplate)
+
 } // namespace berth

@@ -318,4 +318,13 @@ T decode(const json::value& from, Unknown unknown)
     return value;
 }
 
+/// Compile the codec of a type once: EXTERN in the header that describes it, INSTANTIATE in one .cpp; both in
+/// namespace berth, after its validate() is declared. For large types: it is about build time only.
+#define BERTH_JSON_EXTERN(T)                                                                                 \
+    extern template json::value encode<T>(const T&, Secrets);                                                \
+    extern template void decode_into<T>(const json::value&, T&, Unknown, const std::string&, Problems&);
+#define BERTH_JSON_INSTANTIATE(T)                                                                            \
+    template json::value encode<T>(const T&, Secrets);                                                       \
+    template void decode_into<T>(const json::value&, T&, Unknown, const std::string&, Problems&);
+
 } // namespace berth
