@@ -40,6 +40,7 @@ struct WorkspaceReportSpec {
     bool restored = false;      ///< the restore is complete: uploads may happen
     bool controlReady = false;  ///< /run/berth holds the environment and the VNC password
     bool isolated = false;      ///< the present container's network filter is in force
+    std::string isolationProblem; ///< why it is not, once it was tried
     std::int64_t observedClaim = 0; ///< the spec.claim whose files, environment and password are in the container
     SyncRequests observedRequests;
     std::vector<ActivitySignal> activity;
@@ -51,7 +52,8 @@ struct WorkspaceReportSpec {
 };
 BOOST_DESCRIBE_STRUCT(WorkspaceReportSpec, (),
     (workspaceUid, nodeId, nodeName, reportedAt, container, filesVolume, controlVolume, listedEnd, restored, controlReady,
-        isolated, observedClaim, observedRequests, activity, health, sync, resourceUsage, lastActivity))
+        isolated, isolationProblem, observedClaim, observedRequests, activity, health, sync, resourceUsage,
+        lastActivity))
 
 using WorkspaceReport = Object<WorkspaceReportSpec, RecordStatus>;
 
