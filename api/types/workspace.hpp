@@ -26,7 +26,7 @@ enum class IdleMode { all, filesOnly, off };
 BOOST_DESCRIBE_ENUM(IdleMode, all, filesOnly, off)
 
 struct IdlePolicy {
-    IdleMode mode = IdleMode::all;
+    std::optional<IdleMode> mode;    ///< unset = the install's INACTIVITY_MODE
     std::int64_t timeoutSeconds = 0; ///< 0 = the install's INACTIVITY_TIMEOUT
     /// A workspace that uses more of one processor than this counts as used; 0 = load is no sign of use.
     std::int64_t holdCpuPercent = 0;
