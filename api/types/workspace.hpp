@@ -5,6 +5,10 @@
 
 namespace berth {
 
+/// Counters of requests wrap round here.
+inline constexpr std::int64_t kMaxCount = 1'000'000'000;
+inline constexpr std::int64_t kMaxIdleSeconds = 30LL * 24 * 3600;
+
 enum class DesiredState { running, stopped };
 BOOST_DESCRIBE_ENUM(DesiredState, running, stopped)
 
@@ -17,6 +21,9 @@ struct S3Source {
     std::string accessKeyId;
     Secret secretAccessKey;
     bool operator==(const S3Source&) const = default;
+    static constexpr std::array rules{Rule::text("bucket", kBucketName).or_empty(), Rule::text("region", kDnsLabel),
+        Rule::text("prefix", kS3Prefix, 512).or_empty(), Rule::text("endpoint", kEndpoint, 512).or_empty(),
+        Rule::text("accessKeyId", kCleanText, 256), Rule::text("secretAccessKey", kCleanText, 512)};
 };
 BOOST_DESCRIBE_STRUCT(S3Source, (), (bucket, region, prefix, endpoint, accessKeyId, secretAccessKey))
 void validate(const S3Source& source, const std::string& path, Problems& problems);
@@ -31,9 +38,10 @@ struct IdlePolicy {
     /// A workspace that uses more of one processor than this counts as used; 0 = load is no sign of use.
     std::int64_t holdCpuPercent = 0;
     bool operator==(const IdlePolicy&) const = default;
+    static constexpr std::array rules{
+        Rule::range("timeoutSeconds", 10, kMaxIdleSeconds).or_empty(), Rule::range("holdCpuPercent", 0, 100)};
 };
 BOOST_DESCRIBE_STRUCT(IdlePolicy, (), (mode, timeoutSeconds, holdCpuPercent))
-void validate(const IdlePolicy& policy, const std::string& path, Problems& problems);
 
 /// Counters: raised by one to ask for something, acted on once by the agent that has the files. The agent's report
 /// and the status repeat the numbers that have been acted on.
@@ -43,9 +51,10 @@ struct SyncRequests {
     std::int64_t restore = 0;        ///< bring back the tree as it was at restoreAt
     std::optional<Time> restoreAt;
     bool operator==(const SyncRequests&) const = default;
+    static constexpr std::array rules{Rule::range("sync", 0, kMaxCount), Rule::range("confirmDeletes", 0, kMaxCount),
+        Rule::range("restore", 0, kMaxCount)};
 };
 BOOST_DESCRIBE_STRUCT(SyncRequests, (), (sync, confirmDeletes, restore, restoreAt))
-void validate(const SyncRequests& requests, const std::string& path, Problems& problems);
 
 struct WorkspaceSpec {
     static constexpr KindInfo kind{"Workspace", "workspaces"};
@@ -67,6 +76,16 @@ struct WorkspaceSpec {
     bool exposeS3Credentials = false; ///< the workspace's own S3 key is shown inside it
     SyncRequests requests;
     bool operator==(const WorkspaceSpec&) const = default;
+    static constexpr std::array rules{Rule::text("template", kDnsLabel).or_empty(),
+        Rule::entries("env", 128).keys(kEnvName).of(kWithoutNul).length(0, 32 * 1024),
+        Rule::text("vncPassword", kCleanText, 64), Rule::text("callbackToken", kCleanText, 128),
+        Rule::range("restarts", 0, kMaxCount), Rule::text("stopReason", kCleanText, 64),
+        Rule::text("pool", kDnsLabel).or_empty(), Rule::range("claim", 0, kMaxCount)};
+    static constexpr std::array docs{std::pair{"s3", "may be left out only for the slot of a pool"},
+        std::pair{"restarts", "raised by one to ask for a restart"},
+        std::pair{"keepUntil", "not stopped for idleness before"},
+        std::pair{"forceStop", "gives up files that could not be synced"},
+        std::pair{"requests", "counters: raised by one to ask for something"}};
 };
 /// Asks for a restart: any other number than before does, so the count may wrap round.
 void request_restart(WorkspaceSpec& spec);
@@ -196,6 +215,8 @@ struct ResourceLimits {
     double cpuLimit = 2;             ///< cores
     std::int64_t memoryLimit = 4LL << 30; ///< bytes
     bool operator==(const ResourceLimits&) const = default;
+    static constexpr std::array rules{
+        Rule::range("cpuLimit", 0.1, 512), Rule::at_least("memoryLimit", 64LL << 20)};
 };
 BOOST_DESCRIBE_STRUCT(ResourceLimits, (), (cpuLimit, memoryLimit))
 
