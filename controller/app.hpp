@@ -5,6 +5,8 @@
 #include "api/actions/containers.hpp"
 #include "api/actions/health.hpp"
 #include "api/actions/routes.hpp"
+#include "api/actions/usage.hpp"
+#include "api/actions/workspace_page.hpp"
 #include "api/http/server.hpp"
 #include "controller/base/async.hpp"
 #include "controller/config.hpp"

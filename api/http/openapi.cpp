@@ -26,7 +26,7 @@ const std::map<unsigned, const char*> kMeanings{
     {413, "The body is too large."},
     {415, "The body's media type is not understood."},
     {422, "The Idempotency-Key was used with another body."},
-    {429, "Too many requests with this key."},
+    {429, "Too many requests with this key, or too many failed authentications from this address."},
     {500, "Something went wrong on the server."},
     {503, "A limit is reached or a part is away; try again later."},
     {504, "A part did not answer in time; the outcome is not known."},
@@ -67,6 +67,11 @@ json::object error_response(unsigned status)
     if (status == 429 || status == 503)
         response["headers"] = {
             {"Retry-After", {{"description", "seconds"}, {"schema", {{"type", "integer"}, {"minimum", 1}}}}}};
+    if (status == 429)
+        for (const char* name : {"RateLimit", "RateLimit-Policy"})
+            response["headers"].as_object()[name] = {
+                {"description", "draft-ietf-httpapi-ratelimit-headers; on every answer to a limited key"},
+                {"schema", {{"type", "string"}}}};
     if (status == 401) response["headers"] = {{"WWW-Authenticate", {{"schema", {{"type", "string"}}}}}};
     return response;
 }
@@ -122,8 +127,8 @@ json::array parameters_of(const Route& route)
 
 std::set<unsigned> errors_of(const Route& route)
 {
-    std::set<unsigned> errors{400, 500};
-    if (!route.doc.open) errors.insert({401, 403, 429});
+    std::set<unsigned> errors{400, 429, 500}; // open routes too: a wrong key can be sent to them as well
+    if (!route.doc.open) errors.insert({401, 403});
     if (!route.param_names.empty()) errors.insert(404);
     if (route.request) errors.insert({413, 415});
     errors.insert(route.doc.errors.begin(), route.doc.errors.end());
@@ -177,7 +182,7 @@ json::object operation_of(const Route& route, SchemaRegistry& schemas)
             if (!doc.example_request.is_null()) media["example"] = doc.example_request;
             content[type] = std::move(media);
         }
-        out["requestBody"] = {{"required", true}, {"content", std::move(content)}};
+        out["requestBody"] = {{"required", !doc.optional_body}, {"content", std::move(content)}};
     }
     out["responses"] = responses_of(route, schemas);
     if (doc.open) {
@@ -202,6 +207,7 @@ json::object Router::openapi() const
     std::map<std::string, std::string> tags;
     std::set<std::string> ids;
     for (const auto& route : routes_) {
+        if (route->doc.unlisted) continue;
         std::string method = route->method;
         for (char& c : method) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
         auto operation = operation_of(*route, schemas);
