@@ -19,6 +19,13 @@ struct NodeConfig {
     std::string edge_network = "berth-edge";
     std::string install_id;
     std::string rclone = "rclone";
+    Switch isolation = Switch::on;
+    std::string isolation_allow;
+    std::string isolation_deny;
+    std::string isolation_resolvers;
+    Duration isolation_check_interval = std::chrono::minutes{1};
+    std::string host_net_dir = "/proc/1/net";
+    std::string resolv_conf = "/etc/resolv.conf";
     Duration sync_interval = std::chrono::seconds{15};
     Duration full_scan_interval = std::chrono::minutes{5};
     Duration probe_interval = std::chrono::seconds{30};

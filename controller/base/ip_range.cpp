@@ -1,6 +1,8 @@
 #include "controller/base/ip_range.hpp"
 
+#include <algorithm>
 #include <charconv>
+#include <tuple>
 
 namespace berth {
 
@@ -16,8 +18,7 @@ std::optional<unsigned> prefix_of(std::string_view text, unsigned most)
     return prefix;
 }
 
-template <class Bytes>
-Bytes cut(Bytes bytes, unsigned prefix)
+template <class Bytes> Bytes cut(Bytes bytes, unsigned prefix)
 {
     for (std::size_t i = 0; i < bytes.size(); ++i) {
         const unsigned kept = prefix > i * 8 ? std::min<unsigned>(prefix - unsigned(i) * 8, 8) : 0;
@@ -50,6 +51,27 @@ std::optional<IpRange> parse_ip_range(std::string_view text)
     if (!prefix) return std::nullopt;
     if (address.is_v4()) return IpRange{ip::address_v4(cut(address.to_v4().to_bytes(), *prefix)), *prefix};
     return IpRange{ip::address_v6(cut(address.to_v6().to_bytes(), *prefix)), *prefix};
+}
+
+bool contains(const IpRange& outer, const IpRange& inner)
+{
+    if (outer.is_v4() != inner.is_v4() || outer.prefix > inner.prefix) return false;
+    if (outer.is_v4())
+        return cut(inner.address.to_v4().to_bytes(), outer.prefix) == outer.address.to_v4().to_bytes();
+    return cut(inner.address.to_v6().to_bytes(), outer.prefix) == outer.address.to_v6().to_bytes();
+}
+
+std::vector<IpRange> minimal_ranges(std::vector<IpRange> ranges)
+{
+    // The widest first: what contains another one stands before it.
+    std::ranges::sort(ranges, [](const IpRange& a, const IpRange& b) {
+        return std::tie(a.prefix, a.address) < std::tie(b.prefix, b.address);
+    });
+    std::vector<IpRange> kept;
+    for (const auto& range : ranges)
+        if (std::ranges::none_of(kept, [&](const IpRange& wide) { return contains(wide, range); }))
+            kept.push_back(range);
+    return kept;
 }
 
 std::optional<std::vector<IpRange>> parse_ip_ranges(std::string_view list)

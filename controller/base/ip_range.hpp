@@ -23,8 +23,13 @@ struct IpRange {
     bool operator==(const IpRange&) const = default;
 };
 
-/// "10.1.2.3", "10.1.2.3/8" (host bits are cut), "fd00::/8". Nothing for anything else, also for a zone ("%eth0").
+/// "10.1.2.3", "10.1.2.3/8" (host bits are cut), "fd00::/8". Nothing for anything else, also for a zone
+/// ("%eth0").
 std::optional<IpRange> parse_ip_range(std::string_view text);
+/// Whether every address of `inner` is in `outer`.
+bool contains(const IpRange& outer, const IpRange& inner);
+/// In a fixed order, without what another one of them contains.
+std::vector<IpRange> minimal_ranges(std::vector<IpRange> ranges);
 /// Comma-separated; blanks around the parts are fine. Nothing when one part is wrong.
 std::optional<std::vector<IpRange>> parse_ip_ranges(std::string_view list);
 

@@ -25,9 +25,19 @@ TEST(IpRange, ReadsAddressesAndRanges)
 
 TEST(IpRange, RefusesEverythingElse)
 {
-    for (const auto* text : {"", "/8", "10.0.0/8", "10.0.0.1/33", "10.0.0.1/-1", "10.0.0.1/8x", "10.0.0.1/", "host",
-             "1.2.3.4 -j ACCEPT", "1.2.3.4\n-A OUTPUT", "fe80::1%eth0", "::1/129", "1.2.3.4/8/8"})
+    for (const auto* text : {"", "/8", "10.0.0/8", "10.0.0.1/33", "10.0.0.1/-1", "10.0.0.1/8x", "10.0.0.1/",
+             "host", "1.2.3.4 -j ACCEPT", "1.2.3.4\n-A OUTPUT", "fe80::1%eth0", "::1/129", "1.2.3.4/8/8"})
         EXPECT_EQ(canonical(text), "no") << text;
+}
+
+TEST(IpRange, KeepsTheWidest)
+{
+    std::string text;
+    for (const auto& range : minimal_ranges(*parse_ip_ranges(
+             "10.1.2.3,fd00::1,10.0.0.0/8,192.0.2.1,10.1.2.3,192.0.2.1,fd00::/8,11.0.0.0/9,172.16.0.0/12")))
+        text += range.text() + " ";
+    EXPECT_EQ(text, "10.0.0.0/8 fd00::/8 11.0.0.0/9 172.16.0.0/12 192.0.2.1/32 ");
+    EXPECT_FALSE(contains(*parse_ip_range("0.0.0.0/0"), *parse_ip_range("::1")));
 }
 
 TEST(IpRange, ReadsLists)
