@@ -35,7 +35,10 @@ WorkspaceSettings workspace_settings(
     settings.platform_key = config.s3_access_key;
     settings.image = config.workspace_image;
     settings.isolation = config.isolation == Switch::on;
+    settings.idle = {config.inactivity_mode, config.inactivity_timeout, config.inactivity_warning};
     settings.limits = {config.cpu_limit, config.memory_limit.bytes};
+    settings.life.start_deadline = config.start_timeout;
+    settings.life.archive_after = config.archive_after;
     return settings;
 }
 
@@ -169,14 +172,16 @@ struct App::Parts {
           observed(executors.io, clock, docker, observed_options(config)),
           traefik(executors.io, clock, Endpoint::parse(config.traefik_url)),
           workspace(store, docker, observed, traefik, clock, workspace_settings(config, id, probe_token), &metrics),
-          warm_pool(store, clock, pool_settings(config)), node(store, observed, clock), edge(store, observed, clock, edge_settings(config, id)), orphans(store, docker, observed, id),
+          warm_pool(store, clock, pool_settings(config), &metrics), node(store, observed, clock), edge(store, observed, clock, edge_settings(config, id)), orphans(store, docker, observed, id),
           manager(store, observed, clock, metrics, executors.io), workspaces(store),
           routes(workspaces, executors.io, clock, route_settings(config)),
-          page(workspaces, PageSettings{public_address(config), probe_token}), bucket_check(executors.work, clock, bucket_check_settings(config)),
+          page(workspaces, PageSettings{public_address(config), probe_token}), logs(workspaces, executors.io, clock),
+          bucket_check(executors.work, clock, bucket_check_settings(config)),
           capacity(store, workspaces, clock, capacity_settings(config)),
           admission(store, bucket_check, capacity, admission_settings(config, keys)),
           containers(store, workspaces, admission, clock, container_settings(config)),
-          usage(store, workspaces, clock, metrics),
+          extend(store, clock, public_address(config)), usage(store, workspaces, clock, metrics),
+          explain(workspaces, config.start_timeout),
           health(store, workspaces, clock, [this] { return docker_health(); }), authenticator(std::move(keys), store),
           server(executors.io, clock, router, authenticator, server_options(config, metrics, executors.work)),
           tasks(executors.io)
@@ -200,11 +205,14 @@ struct App::Parts {
     WorkspaceCache workspaces;
     RouteTable routes;
     WorkspacePage page;
+    Logs logs;
     S3BucketCheck bucket_check;
     Capacity capacity;
     WorkspaceAdmission admission;
     Containers containers;
+    ContainerExtend extend;
     UsageAction usage;
+    ExplainAction explain;
     HealthAction health;
     Router router;
     Authenticator authenticator;
@@ -254,6 +262,7 @@ awaitable<> App::open_store()
 {
     StoreOptions options{config_.data_dir, executors_.io, executors_.db, clock_};
     options.metrics = &metrics_;
+    options.audit_keep = config_.audit_keep;
     store_ = co_await Store::open(std::move(options));
 }
 
@@ -274,10 +283,13 @@ void App::mount()
     p.observed.on_relist([this] { metrics_.docker_relists->Increment(); });
     p.manager.every("orphans", kSweepPeriod, [&p] { return p.orphans.sweep(); });
     p.containers.mount(p.router);
+    p.explain.mount(p.router);
     p.health.mount(p.router);
+    p.extend.mount(p.router);
     p.usage.mount(p.router);
     p.routes.mount(p.router);
     p.page.mount(p.router);
+    p.logs.mount(p.router);
     Doc doc{.summary = "Metrics for Prometheus", .tag = "Operation", .roles = kReaders};
     doc.content_type = std::string(Metrics::kContentType);
     p.router.get("/metrics", std::move(doc), &App::metrics, this);

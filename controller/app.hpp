@@ -3,7 +3,10 @@
 
 #include "api/actions/bucket_check.hpp"
 #include "api/actions/containers.hpp"
+#include "api/actions/explain.hpp"
+#include "api/actions/extend.hpp"
 #include "api/actions/health.hpp"
+#include "api/actions/logs.hpp"
 #include "api/actions/routes.hpp"
 #include "api/actions/usage.hpp"
 #include "api/actions/workspace_page.hpp"

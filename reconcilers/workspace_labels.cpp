@@ -19,6 +19,8 @@ void add_guard(docker::StringMap& labels, const std::string& name, const Workspa
     const auto guard = "traefik.http.middlewares." + name + "-slot.forwardauth.";
     labels[guard + "address"] = settings.api_url + std::string(kSlotGuardPath);
     labels[guard + "authrequestheaders"] = std::string("Accept,") + kProbeHeader;
+    labels[guard + "trustforwardheader"] = "false";
+    labels[guard + "maxresponsebodysize"] = "65536";
     labels["traefik.http.middlewares." + name + "-clean.headers.customrequestheaders." + kProbeHeader] = "";
 }
 

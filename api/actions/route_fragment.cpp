@@ -17,6 +17,7 @@ constexpr const char* kVerbGuard = "berth-verb";
 constexpr const char* kStart = "berth-start";
 constexpr const char* kStatus = "berth-status";
 constexpr const char* kApi = "berth-api";
+constexpr int kMaxGuardAnswer = 64 * 1024; // bytes
 constexpr int kLast = 1;
 // Above every workspace's own routers: the page's calls carry a key, which must never reach a workspace that
 // was started meanwhile.
@@ -56,9 +57,10 @@ json::object service(const std::string& url)
 /// only these headers are told, so that neither cookies nor keys get into Berth.
 json::object guard(const RouteSettings& settings, std::string_view path)
 {
-    const json::array told{"Accept", kProbeHeader};
-    return {{"forwardAuth",
-        json::object{{"address", settings.api_url + std::string(path)}, {"authRequestHeaders", told}}}};
+    const json::object ask{{"address", settings.api_url + std::string(path)},
+        {"authRequestHeaders", json::array{"Accept", kProbeHeader}}, {"trustForwardHeader", false},
+        {"maxResponseBodySize", kMaxGuardAnswer}};
+    return {{"forwardAuth", ask}};
 }
 
 json::object api_router(
