@@ -8,7 +8,6 @@ namespace berth {
 
 namespace {
 
-constexpr std::size_t kHistory = 20;
 constexpr Duration kSoon{100};
 
 bool has_any(const std::string& text, std::initializer_list<std::string_view> parts)
@@ -66,13 +65,16 @@ Plan WorkspaceDecider::decide()
         run();
     else
         stop();
-    const bool live =
-        st_.phase == Phase::starting || st_.phase == Phase::running || st_.phase == Phase::stopping;
+    const bool live = st_.phase == Phase::starting || st_.phase == Phase::running ||
+                      st_.phase == Phase::warm || st_.phase == Phase::stopping;
     if (live && !plan_.next_look) look_again(limits_.safety_net);
-    const bool ready = st_.phase == Phase::running || st_.phase == Phase::warm;
+    note();
+    const bool ready = (st_.phase == Phase::running || st_.phase == Phase::warm) && !node_lost();
     const std::string_view phase = detail::enumerator_name(st_.phase);
     std::string reason(phase);
     reason.front() = char(std::toupper(static_cast<unsigned char>(reason.front())));
+    if (!ready && live && !because_.empty()) reason = because_;
+    if (st_.phase == Phase::failed) reason = st_.history.back().reason;
     set("Ready", ready, std::move(reason), st_.message);
     return std::move(plan_);
 }
@@ -85,6 +87,12 @@ bool WorkspaceDecider::wants_running() const
 bool WorkspaceDecider::report_is_current() const
 {
     return seen_.report && st_.incarnation > 0 && seen_.report->container.incarnation == st_.incarnation;
+}
+
+/// Docker can't say what happens on a node that is lost: waiting for it has no end.
+bool WorkspaceDecider::node_lost() const
+{
+    return !st_.nodeId.empty() && (!seen_.node_known || !seen_.node_up);
 }
 
 bool WorkspaceDecider::live_tasks() const
@@ -103,9 +111,15 @@ Time WorkspaceDecider::entered(Phase phase) const
 
 void WorkspaceDecider::set(std::string_view type, bool value, std::string reason, std::string message)
 {
+    set(type, value ? ConditionStatus::True : ConditionStatus::False, std::move(reason), std::move(message));
+}
+
+void WorkspaceDecider::set(
+    std::string_view type, ConditionStatus value, std::string reason, std::string message)
+{
     Condition condition;
     condition.type = type;
-    condition.status = value ? ConditionStatus::True : ConditionStatus::False;
+    condition.status = value;
     condition.reason = std::move(reason);
     condition.message = std::move(message);
     condition.observedGeneration = ws_.metadata.generation;
@@ -114,10 +128,7 @@ void WorkspaceDecider::set(std::string_view type, bool value, std::string reason
 
 void WorkspaceDecider::enter(Phase phase, std::string reason, std::string message)
 {
-    st_.phase = phase;
-    st_.message = std::move(message);
-    st_.history.push_back({phase, std::move(reason), now_});
-    if (st_.history.size() > kHistory) st_.history.erase(st_.history.begin());
+    enter_phase(st_, phase, std::move(reason), std::move(message), now_);
 }
 
 void WorkspaceDecider::look_again(Duration after) { plan_.next_look = std::max(after, Duration{0}); }
@@ -128,8 +139,9 @@ void WorkspaceDecider::watch_closely(Duration after)
     look_again(after);
 }
 
-void WorkspaceDecider::remove_service()
+void WorkspaceDecider::remove_service(std::string reason)
 {
+    because_ = std::move(reason);
     plan_.step = Step::Remove;
     plan_.service_id = seen_.service->id;
     watch_closely(kSoon);
@@ -145,13 +157,17 @@ void WorkspaceDecider::take_over_report()
     st_.address = up && serves ? seen_.report->container.address : "";
     st_.health = up ? seen_.report->health : Health{};
     st_.resourceUsage = up ? seen_.report->resourceUsage : std::nullopt;
+    if (up && seen_.report->container.oomKills > 0)
+        set(condition::kMemoryPressure, true, "OutOfMemory",
+            std::to_string(seen_.report->container.oomKills) +
+                " times a program inside was ended because the memory limit was reached");
     if (seen_.report && seen_.report->lastActivity) st_.lastActivity = seen_.report->lastActivity;
     take_over_sync();
 }
 
 void WorkspaceDecider::take_over_sync()
 {
-    if (!seen_.report || st_.phase == Phase::stopped) return;
+    if (!seen_.report || st_.phase == Phase::stopped || st_.phase == Phase::archived) return;
     // A final receipt is taken over by accept_receipt() only: it lets the agent remove the files.
     auto receipt = st_.sync.receipt;
     st_.sync = seen_.report->sync;
@@ -163,13 +179,14 @@ void WorkspaceDecider::take_over_sync()
 /// that is only on its way there may still be refused, and its successor go elsewhere.
 void WorkspaceDecider::locate_files()
 {
-    if (seen_.report && !seen_.report->nodeId.empty()) {
+    if (seen_.report && !seen_.report->nodeId.empty() && !report_is_of_given_up_slot()) {
         const auto& report = *seen_.report;
         const bool container = report_is_current() && (report.container.state == ContainerState::created ||
                                                           report.container.state == ContainerState::running);
         // What an old report says of volumes is no news for a workspace that has been cleaned up;
         // stay_stopped looks.
-        const bool files = report.filesVolume && st_.phase != Phase::stopped;
+        const bool rests = st_.phase == Phase::stopped || st_.phase == Phase::archived;
+        const bool files = report.filesVolume && !rests;
         if (container || (files && (st_.nodeId.empty() || st_.nodeId == report.nodeId))) {
             st_.nodeId = report.nodeId;
             st_.nodeName = report.nodeName;
@@ -178,6 +195,8 @@ void WorkspaceDecider::locate_files()
     const bool live =
         st_.phase == Phase::starting || st_.phase == Phase::running || st_.phase == Phase::stopping;
     if (live) pin_to_task({TaskStage::running, TaskStage::ended});
+    if (!st_.nodeId.empty() && st_.nodeName.empty() && st_.nodeId == ws_.status.nodeId)
+        st_.nodeName = seen_.node_name;
 }
 
 void WorkspaceDecider::pin_to_task(std::initializer_list<TaskStage> stages)
@@ -185,7 +204,9 @@ void WorkspaceDecider::pin_to_task(std::initializer_list<TaskStage> stages)
     if (!st_.nodeId.empty()) return;
     for (const auto& task : seen_.tasks) {
         const bool fits = std::find(stages.begin(), stages.end(), task.stage) != stages.end();
-        if (task.incarnation == st_.incarnation && fits && !task.node_id.empty()) st_.nodeId = task.node_id;
+        if (task.incarnation != st_.incarnation || !fits || task.node_id.empty()) continue;
+        st_.nodeId = task.node_id;
+        st_.nodeName = task.node_name;
     }
 }
 

@@ -22,22 +22,34 @@ void WorkspaceDecider::stop()
     if (st_.phase != Phase::stopping) {
         st_.shutdownReason = ws_.spec.stopReason.empty() ? "manual" : ws_.spec.stopReason;
         st_.address.clear();
-        for (auto type : {condition::kRouted, condition::kHealthy, condition::kFailed, condition::kPlaced})
+        for (auto type : {condition::kRouted, condition::kHealthy, condition::kFailed, condition::kPlaced,
+                 condition::kMemoryPressure})
             remove_condition(st_.conditions, type);
         enter(Phase::stopping, st_.shutdownReason, "stopping; the files are being saved");
     }
     pin_to_task(
         {TaskStage::placed}); // it may get its container, and so its volume, before it hears of the end
-    if (seen_.service && seen_.service->ours) return remove_service();
+    if (seen_.service && seen_.service->ours) return remove_service("Stopping");
     remove_condition(st_.conditions, condition::kNameTaken);
     st_.serviceName.clear();
-    const bool node_lost = !st_.nodeId.empty() && (!seen_.node_known || !seen_.node_up);
-    if (live_tasks() && !node_lost) {
-        st_.message = "waiting for the container to end";
-        return watch_closely(Duration{500});
-    }
+    if (!live_tasks())
+        st_.endedIncarnation = st_.incarnation; // told to the agent, whose next list then is the last word
+    else if (!node_lost())
+        return wait_for_end();
     if (st_.nodeId.empty()) return stopped("stopped; it never had files of its own on a node");
+    if (is_slot()) return end_slot();
     confirm_files();
+}
+
+void WorkspaceDecider::wait_for_end()
+{
+    because_ = "ContainerEnding";
+    st_.message = "waiting for the container to end";
+    if (now_ - entered(Phase::stopping) < limits_.at_risk_after) return watch_closely(Duration{500});
+    set(condition::kDataAtRisk, true, "ContainerStuck",
+        "the container on node " + where(st_) + " does not end; its files are saved when it has");
+    st_.message = find_condition(st_.conditions, condition::kDataAtRisk)->message;
+    look_again(std::chrono::seconds{5});
 }
 
 void WorkspaceDecider::stay_stopped()
@@ -45,25 +57,39 @@ void WorkspaceDecider::stay_stopped()
     plan_.finished = true;
     if (seen_.service && seen_.service->ours) {
         plan_.finished = false;
-        return remove_service();
+        return remove_service("LeftBehind");
     }
+    // Given up by force means given up: the agent removes them when its node is back.
     const auto& report = seen_.report;
-    if (st_.phase == Phase::stopped && report && (report->filesVolume || report->controlVolume)) {
+    if (report && (report->filesVolume || report->controlVolume) && !ws_.spec.forceStop) {
         plan_.finished = false;
         st_.nodeId = report->nodeId;
         st_.nodeName = report->nodeName;
         st_.sync.receipt.reset();
         enter(Phase::stopping, "FilesFound", "files were found on node " + where(st_));
-        look_again(Duration{0});
+        return look_again(Duration{0});
     }
+    archive_in_time();
 }
 
-/// Whether the report was made by an agent that knew of the last container, or after it had been told to end.
-bool WorkspaceDecider::report_is_causal() const
+/// What is of interest only to somebody who looks into a stop of today goes; who it was, and where its files are, stays.
+void WorkspaceDecider::archive_in_time()
 {
-    if (!seen_.report) return false;
-    const auto& reported = seen_.report->reportedAt;
-    return report_is_current() || (reported && *reported >= entered(Phase::stopping));
+    if (st_.phase != Phase::stopped || ws_.metadata.deletionTimestamp) return;
+    const Time due = st_.stoppedAt.value_or(entered(Phase::stopped)) + limits_.archive_after;
+    if (now_ < due) return look_again(std::chrono::duration_cast<Duration>(due - now_));
+    st_.decisions.clear();
+    st_.activity.reset();
+    st_.sync.message.clear();
+    plan_.archived = true;
+    enter(Phase::archived, "Archived", "archived");
+}
+
+/// Whether the agent has listed everything after it was told that no task of this workspace is left: what that list
+/// did not show can't come any more. Holds whatever the clocks say.
+bool WorkspaceDecider::nothing_can_come() const
+{
+    return seen_.report && st_.endedIncarnation == st_.incarnation && seen_.report->listedEnd == st_.incarnation;
 }
 
 bool WorkspaceDecider::volumes_gone() const
@@ -94,22 +120,18 @@ bool WorkspaceDecider::accept_receipt()
 
 void WorkspaceDecider::confirm_files()
 {
-    const bool waited_for_agent =
-        seen_.agent_seen_at && *seen_.agent_seen_at >= entered(Phase::stopping) + limits_.agent_settles;
     accept_receipt();
     const bool safe = st_.sync.receipt && st_.sync.receipt->final;
     if (safe && volumes_gone()) return stopped("stopped; all files are in the bucket");
     if (ws_.spec.forceStop) {
-        const bool cleaned = volumes_gone() && report_is_causal();
+        const bool cleaned = volumes_gone() && nothing_can_come();
         const bool given_up = !seen_.node_known || now_ - entered(Phase::stopping) >= limits_.force_wait;
         if (cleaned || given_up) return stopped("stopped by force; unsaved files were given up");
     }
-    if (!safe && (volumes_gone() || !seen_.report) && waited_for_agent)
-        return stopped("stopped; there were no files on the node");
-    if (!safe && volumes_gone() && report_is_current() && !seen_.report->restored)
-        return stopped("stopped before it had any files");
+    if (!safe && volumes_gone() && nothing_can_come()) return stopped("stopped; there were no files on the node");
     st_.message = safe ? "all files are in the bucket; waiting for the node to clean up"
                        : "saving the files from node " + where(st_);
+    because_ = safe ? "CleaningUp" : "SavingFiles";
     if (!safe) report_risk();
     look_again(std::min(limits_.safety_net, std::chrono::duration_cast<Duration>(std::chrono::seconds{5})));
 }
@@ -132,7 +154,9 @@ void WorkspaceDecider::report_risk()
         return;
     }
     set(condition::kFilesSafe, false, "Unconfirmed", "the files are kept on node " + node);
-    st_.message = find_condition(st_.conditions, condition::kDataAtRisk)->message;
+    const auto* risk = find_condition(st_.conditions, condition::kDataAtRisk);
+    st_.message = risk->message;
+    because_ = risk->reason;
 }
 
 void WorkspaceDecider::stopped(std::string message)
@@ -155,6 +179,7 @@ void WorkspaceDecider::stopped(std::string message)
     plan_.finished = true;
     plan_.in_transition = false;
     plan_.next_look.reset();
+    archive_in_time();
 }
 
 } // namespace berth
