@@ -50,9 +50,13 @@ with_lock() {
     shift
     mkdir -p "$(dirname "$file")"
     (
-        flock -w 1800 9 || die "another run holds $file"
+        while exec 9>"$file"; do
+            flock -w 1800 9 || die "another run holds $file"
+            [[ $file -ef /proc/self/fd/9 ]] && break # else it was removed while we waited
+            mkdir -p "$(dirname "$file")"
+        done
         "$@"
-    ) 9>"$file"
+    )
 }
 
 # Closes every descriptor above stderr, so that a daemon started from here keeps no lock or pipe of ours open.

@@ -98,12 +98,13 @@ api() {
 }
 
 # s3 ARGS…: rclone with the install's S3; name things as :s3:bucket/path.
-s3() {
+s3() (
+    umask 077 # the log names buckets and files
     env RCLONE_CONFIG=/dev/null RCLONE_S3_PROVIDER=Other RCLONE_S3_ENDPOINT="$(s3_url)" RCLONE_S3_REGION=us-east-1 \
         RCLONE_S3_ACCESS_KEY_ID="$(s3_access_key)" RCLONE_S3_SECRET_ACCESS_KEY="$(s3_secret_key)" \
         RCLONE_S3_FORCE_PATH_STYLE=true no_proxy=127.0.0.1 NO_PROXY=127.0.0.1 \
         timeout 30 "$(berth_tools)/bin/rclone" --retries 1 --low-level-retries 1 --contimeout 5s "$@" 2>>"$(berth_home)/s3.log"
-}
+)
 
 api_answers() { api GET /api/health >/dev/null 2>&1; }
 s3_answers() { s3 lsd :s3: >/dev/null 2>&1; }
