@@ -57,6 +57,11 @@ std::vector<EnvSetting> config_settings(Config& c)
         env("AWS_ACCESS_KEY_ID", c.s3_access_key, "its access key"),
         env("AWS_SECRET_ACCESS_KEY", c.s3_secret_key, "its secret key"),
         env("S3_KEY_FILE", c.s3_key_file, "file with both, one per line, instead of the two variables"),
+        env("START_TIMEOUT", c.start_timeout, "a workspace that is not running after so long has failed; a restore in "
+                                              "progress is not counted"),
+        env("ARCHIVE_AFTER", c.archive_after, "a stopped workspace is archived after this: out of the lists, still readable "
+                                              "and startable; its files in S3 are never touched"),
+        env("AUDIT_KEEP", c.audit_keep, "how long lines of the audit log are kept; 0 is for ever"),
         env("RELIST_INTERVAL", c.relist_interval, "how often the Swarm is looked at when nothing seems to happen"),
     };
     add_log_settings(settings, c.log);
@@ -114,6 +119,12 @@ void check(const Config& config, Problems& problems)
         problems.push_back({"INACTIVITY_TIMEOUT", "expected 10s to 30d; INACTIVITY_MODE=off stops nothing"});
     if (config.inactivity_warning < std::chrono::seconds{1})
         problems.push_back({"INACTIVITY_WARNING", "expected at least 1s"});
+    if (config.start_timeout < std::chrono::seconds{5})
+        problems.push_back({"START_TIMEOUT", "expected at least 5s"});
+    if (config.archive_after < std::chrono::seconds{1})
+        problems.push_back({"ARCHIVE_AFTER", "expected at least 1s"});
+    if (config.audit_keep != Duration{0} && config.audit_keep < std::chrono::hours{1})
+        problems.push_back({"AUDIT_KEEP", "expected 0 or at least 1h"});
     if (config.relist_interval < std::chrono::seconds{1})
         problems.push_back({"RELIST_INTERVAL", "expected at least 1s"});
     if (config.s3_access_key.empty() != config.s3_secret_key.empty())

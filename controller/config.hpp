@@ -55,6 +55,9 @@ struct Config {
     Secret s3_secret_key;
     std::string s3_key_file;
 
+    Duration start_timeout = std::chrono::minutes{5};
+    Duration archive_after = std::chrono::hours{24};
+    Duration audit_keep = std::chrono::days{90};
     Duration relist_interval = std::chrono::seconds{30};
     LogSettings log;
 };

@@ -99,8 +99,7 @@ template <class T> T& Series<T>::with(std::initializer_list<std::string_view> va
 {
     if (values.size() != labels_.size())
         throw std::logic_error("metric " + family_.GetName() + ": wrong number of label values");
-    std::string key;
-    for (const auto value : values) key.append(value).push_back('\0');
+    auto key = key_of(values);
     const std::lock_guard lock(mutex_);
     if (const auto found = known_.find(key); found != known_.end()) return *found->second;
     prometheus::Labels labels;
@@ -113,6 +112,22 @@ template <class T> T& Series<T>::with(std::initializer_list<std::string_view> va
         made = &family_.Add(labels);
     known_.emplace(std::move(key), made);
     return *made;
+}
+
+template <class T> void Series<T>::remove(std::initializer_list<std::string_view> values)
+{
+    const std::lock_guard lock(mutex_);
+    const auto found = known_.find(key_of(values));
+    if (found == known_.end()) return;
+    family_.Remove(found->second);
+    known_.erase(found);
+}
+
+template <class T> std::string Series<T>::key_of(std::initializer_list<std::string_view> values)
+{
+    std::string key;
+    for (const auto value : values) key.append(value).push_back('\0');
+    return key;
 }
 
 template class Series<Counter>;
