@@ -2,6 +2,8 @@
 
 namespace berth {
 
+bool is_one_line(std::string_view text) { return text.find('\n') == std::string_view::npos; }
+
 bool is_log_time(std::string_view text)
 {
     constexpr std::string_view kForm = "0000-00-00T00:00:00.000000000Z";

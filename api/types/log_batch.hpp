@@ -15,6 +15,10 @@ bool is_log_time(std::string_view text);
 inline constexpr TextFormat kLogTime{R"(^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{9}Z$)",
     &is_log_time, "expected a time in UTC with nine digits of a second"};
 
+/// Anything but an end of line, which would be two lines.
+bool is_one_line(std::string_view text);
+inline constexpr TextFormat kOneLine{R"(^[^\n]*$)", &is_one_line, "must not hold an end of line"};
+
 inline constexpr std::size_t kMaxLogLine = 16 * 1024; ///< characters
 inline constexpr std::size_t kMaxLogLines = 1'000;    ///< of a batch, and kept of a workspace
 
@@ -23,8 +27,7 @@ struct LogLine {
     LogStreamName stream = LogStreamName::stdout_;
     std::string text; ///< without the end of the line; control characters as they came
     static constexpr std::array required{"at", "text"};
-    static constexpr std::array rules{
-        Rule::text("at", kLogTime), Rule{.member = "text"}.length(0, kMaxLogLine)};
+    static constexpr std::array rules{Rule::text("at", kLogTime), Rule::text("text", kOneLine, kMaxLogLine)};
     bool operator==(const LogLine&) const = default;
 };
 BOOST_DESCRIBE_STRUCT(LogLine, (), (at, stream, text))
