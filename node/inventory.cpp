@@ -233,6 +233,7 @@ awaitable<Inventory::Found> Inventory::list()
         if (!newer(report, parts->container)) continue;
         parts->container = report;
         parts->sandbox = container.NetworkSettings.SandboxKey;
+        parts->pid = container.State.Pid;
     }
     const auto gone = [&](const auto& item) { return !seen.contains(item.first); };
     std::erase_if(details_, gone);

@@ -21,6 +21,7 @@ struct LocalParts {
     std::string uid;
     ContainerReport container; ///< of the newest incarnation; state absent when there is none
     std::string sandbox;       ///< path of its network namespace as the engine sees it
+    std::int64_t pid = 0;      ///< of its first process, as the engine sees it; 0 while it does not run
     bool files_volume = false;
     bool control_volume = false;
     bool operator==(const LocalParts&) const = default;

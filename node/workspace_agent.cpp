@@ -44,6 +44,7 @@ WorkspaceAgent::WorkspaceAgent(NodeParts& parts, Workspace workspace)
         workspace_.spec.desiredState == DesiredState::stopped || workspace_.metadata.deletionTimestamp;
     if (stopped) status_.receipt = workspace_.status.sync.receipt;
     parts_.reporter.add(target_, [this] { return report(); });
+    heed_end();
 }
 
 WorkspaceAgent::~WorkspaceAgent() { parts_.reporter.remove(target_); }
@@ -54,16 +55,21 @@ void WorkspaceAgent::start(TaskGroup& group)
     group.spawn("workspace " + name, run());
     group.spawn("probe " + name, probe_loop());
     group.spawn("usage " + name, usage_loop());
+    group.spawn("use " + name, use_.run());
+    group.spawn("relay " + name, use_.relay());
 }
 
 void WorkspaceAgent::update(Workspace workspace)
 {
     workspace_ = std::move(workspace);
+    heed_end();
+    use_.update();
     wake_.notify_all();
 }
 
 void WorkspaceAgent::look()
 {
+    note_list();
     auto now = parts_.inventory.parts(workspace_.metadata.uid, key_of(workspace_));
     if (now == local_) return;
     const bool other_container =
@@ -84,6 +90,8 @@ NodeView WorkspaceAgent::view() const
     view.wanted =
         workspace_.spec.desiredState == DesiredState::running && !workspace_.metadata.deletionTimestamp;
     view.force = workspace_.spec.forceStop;
+    view.slot = is_slot(workspace_);
+    view.abandoned = abandoned();
     const auto& confirmed = workspace_.status.sync.receipt;
     if (confirmed && confirmed->final) view.confirmed_receipt = confirmed->manifestHash;
     view.container = local_.container.state;
@@ -92,7 +100,7 @@ NodeView WorkspaceAgent::view() const
     std::error_code ignored;
     view.leftovers = std::filesystem::exists(folder_, ignored);
     view.restored = restored_;
-    view.control_current = control_written_ == control_hash(control_files(workspace_));
+    view.control_current = control_is_current();
     if (final_incarnation_ == workspace_.status.incarnation) view.final_receipt = final_receipt_;
     view.now = parts_.clock.tick();
     view.sync_due = sync_due_;
@@ -119,7 +127,8 @@ awaitable<> WorkspaceAgent::run()
 
 awaitable<> WorkspaceAgent::step()
 {
-    if (local_.files_volume && parts_.clock.tick() >= retry_after_) co_await prepare();
+    const bool has_files = local_.files_volume && !is_slot(workspace_);
+    if (has_files && parts_.clock.tick() >= retry_after_) co_await prepare();
     const auto action = decide(view());
     if (action.step == NodeStep::Wait)
         co_await wait_until(parts_.clock, wake_, action.until.value_or(parts_.clock.tick() + kIdle));
@@ -259,7 +268,7 @@ SyncContext& WorkspaceAgent::context()
 
 awaitable<> WorkspaceAgent::write_control()
 {
-    const auto files = control_files(workspace_);
+    const auto files = control_files(workspace_, parts_.config.s3_access_key);
     auto body = [files, folder = parts_.inventory.control_folder(workspace_.metadata.name)] {
         if (!control_volume_holds(folder, files)) write_control_volume(folder, files);
     };
@@ -270,6 +279,7 @@ awaitable<> WorkspaceAgent::write_control()
 awaitable<> WorkspaceAgent::restore()
 {
     forget_final_receipt();
+    const OwnWrites own(activity_, parts_.clock);
     co_await restore_files(context());
     restored_ = true;
     activity_->dirty = true;

@@ -2,11 +2,14 @@
 // The agent's work for one workspace on this node: one loop that looks, decides (decide.hpp) and does one
 // thing, and beside it the probes and the usage. What it sees goes out as the workspace's report.
 
+#include "api/types/warm_pool.hpp"
 #include "docker/client.hpp"
+#include "node/activity_watch.hpp"
 #include "node/config.hpp"
 #include "node/decide.hpp"
 #include "node/folder_watcher.hpp"
 #include "node/inventory.hpp"
+#include "node/isolation.hpp"
 #include "node/rclone_store.hpp"
 #include "node/reporter.hpp"
 #include "node/sync.hpp"
@@ -24,9 +27,11 @@ struct NodeParts {
     const NodeConfig& config;
     docker::Client& docker;
     Inventory& inventory;
+    Isolation& isolation;
     Rclone& rclone;
     FolderWatcher& watcher;
     Reporter& reporter;
+    ApiClient& api;
     const std::atomic<bool>& stop;
     std::string node_id;
     std::string node_name;
@@ -43,12 +48,18 @@ public:
     void update(Workspace workspace);
     /// The node's containers or volumes were looked at.
     void look();
+    /// The network filter of its container came, or could not be loaded.
+    void isolation_changed() { changed(); }
     const Workspace& workspace() const noexcept { return workspace_; }
     /// Whether berthd has taken a report of the present state.
     bool reported() const { return !parts_.reporter.pending(target_); }
 
 private:
     NodeView view() const;
+    // Slots and claims (workspace_claim.cpp).
+    bool control_is_current() const;
+    bool abandoned() const;
+    std::int64_t observed_claim() const;
     awaitable<> run();
     awaitable<> step();
     awaitable<> attempt(NodeStep next);
@@ -72,6 +83,8 @@ private:
     awaitable<> probe_loop();
     awaitable<Tick> probe_once();
     awaitable<> usage_loop();
+    void heed_end();
+    void note_list();
     json::object report();
     void changed() { parts_.reporter.changed(target_); }
     bool unchanged_folder() const;
@@ -101,10 +114,15 @@ private:
     std::optional<Tick> last_walk_;
     bool trash_emptied_ = false;
 
+    std::int64_t told_end_ = 0;   ///< status.endedIncarnation, and the look that was asked for because of it
+    std::uint64_t end_look_ = 0;
+    std::int64_t listed_end_ = 0; ///< that look has been made
+
     Health health_;
     std::string probed_id_;
     Tick probing_since_{};
     std::optional<ResourceUsage> usage_;
+    ActivityWatch use_{parts_, {workspace_, local_, usage_, status_, activity_, [this] { changed(); }}};
 };
 
 /// The source with the install's own endpoint and key filled in. Pure.
