@@ -3,6 +3,7 @@
 #include "node/filter_rules.hpp"
 #include "node/firewall.hpp"
 #include "node/host_facts.hpp"
+#include "node/isolation.hpp"
 #include "tests/unit/node/node_support.hpp"
 
 #include <thread>
@@ -39,6 +40,7 @@ std::size_t at(const std::string& text, const std::string& rule)
     return found;
 }
 
+// W33
 TEST(FilterRules, OnlyTheProxiesComeInToTheThreePorts)
 {
     const auto text = filter_text(some_facts());
@@ -52,6 +54,7 @@ TEST(FilterRules, OnlyTheProxiesComeInToTheThreePorts)
     EXPECT_EQ(filter_text(nobody).v4.find("multiport"), std::string::npos);
 }
 
+// W33
 TEST(FilterRules, NothingOpensWhatIsOursAndTheOperatorsRangesGoBeforeThePrivateOnes)
 {
     const auto v4 = filter_text(some_facts()).v4;
@@ -96,6 +99,28 @@ TEST(FilterRules, CountersAndCommentsAreNoDifference)
         "# at noon\n*filter\n:INPUT DROP [3:180]\n-A INPUT -i lo -j ACCEPT\nCOMMIT\n# done\n");
     EXPECT_EQ(one, "*filter\n:INPUT DROP\n-A INPUT -i lo -j ACCEPT\nCOMMIT\n");
     EXPECT_NE(one, without_counters("*filter\n:INPUT ACCEPT [3:180]\n-A INPUT -i lo -j ACCEPT\nCOMMIT\n"));
+}
+
+TEST(FilterRules, AreMadeFromWhatTheApiTheNodeAndTheOperatorSay)
+{
+    NodeConfig config;
+    config.isolation_allow = "10.50.0.0/16";
+    config.isolation_deny = "203.0.113.0/24, 2001:db8::/32";
+    EdgeNetworkStatus edge;
+    edge.proxies = {"10.201.0.5", "-j ACCEPT"};
+    edge.subnets = {"10.201.0.0/16"};
+    edge.nodes = {"192.0.2.7"};
+    const auto facts =
+        filter_facts(config, edge, {"172.18.0.0/16"}, {"192.0.2.2", "x\n-A OUTPUT -j ACCEPT"}, {"9.9.9.9"});
+    FilterFacts expected;
+    expected.proxies = *parse_ip_ranges("10.201.0.5");
+    expected.own = *parse_ip_ranges("10.201.0.0/16,192.0.2.7,172.18.0.0/16,192.0.2.2");
+    expected.denied = *parse_ip_ranges("203.0.113.0/24,2001:db8::/32");
+    expected.allowed = *parse_ip_ranges("10.50.0.0/16");
+    expected.resolvers = *parse_ip_ranges("9.9.9.9");
+    EXPECT_EQ(facts, expected);
+    config.isolation = Switch::off;
+    EXPECT_TRUE(filter_facts(config, edge, {}, {}, {}).open);
 }
 
 TEST(HostFacts, ReadsTheMachinesAddresses)
