@@ -38,6 +38,7 @@ void check(const NodeConfig& config)
     };
     positive(config.sync_interval, "SYNC_INTERVAL");
     positive(config.full_scan_interval, "FULL_SCAN_INTERVAL");
+    positive(config.compare_interval, "COMPARE_INTERVAL");
     positive(config.probe_interval, "PROBE_INTERVAL");
     positive(config.report_interval, "REPORT_INTERVAL");
     positive(config.relist_interval, "RELIST_INTERVAL");
@@ -64,6 +65,8 @@ std::vector<EnvSetting> node_settings(NodeConfig& config)
         env("DATA_DIR", config.data_dir, "journals and files on their way; survives restarts"),
         env("NETNS_DIR", config.netns_dir, "the engine's folder of network namespaces, as seen from here"),
         env("VOLUMES_DIR", config.volumes_dir, "the engine's folder of volumes, as seen from here"),
+        env("PROC_DIR", config.proc_dir,
+            "the host's /proc, as seen from here: signs of use are looked for in containers through it"),
         env("EDGE_NETWORK", config.edge_network, "the network whose address is reported"),
         env("INSTALL_ID", config.install_id,
             "look only at containers and volumes of this install; empty: those whose "
@@ -85,7 +88,9 @@ std::vector<EnvSetting> node_settings(NodeConfig& config)
         env("RESOLV_CONF", config.resolv_conf, "the host's resolv.conf, as seen from here"),
         env("SYNC_INTERVAL", config.sync_interval, "how often changed files go to S3"),
         env("FULL_SCAN_INTERVAL", config.full_scan_interval,
-            "how often everything is compared without a hint"),
+            "how often the folder is walked without a hint"),
+        env("COMPARE_INTERVAL", config.compare_interval,
+            "how often everything is compared with S3, which brings here what others changed"),
         env("PROBE_INTERVAL", config.probe_interval, "how often a healthy workspace is probed"),
         env("REPORT_INTERVAL", config.report_interval, "how often an unchanged report is sent again"),
         env("RELIST_INTERVAL", config.relist_interval,

@@ -16,6 +16,7 @@ struct NodeConfig {
     std::string data_dir = "/var/lib/berth-node";
     std::string netns_dir = "/var/run/docker/netns";
     std::string volumes_dir = "/var/lib/docker/volumes";
+    std::string proc_dir = "/proc";
     std::string edge_network = "berth-edge";
     std::string install_id;
     std::string rclone = "rclone";
@@ -28,6 +29,7 @@ struct NodeConfig {
     std::string resolv_conf = "/etc/resolv.conf";
     Duration sync_interval = std::chrono::seconds{15};
     Duration full_scan_interval = std::chrono::minutes{5};
+    Duration compare_interval = std::chrono::minutes{10};
     Duration probe_interval = std::chrono::seconds{30};
     Duration report_interval = std::chrono::seconds{30};
     Duration relist_interval = std::chrono::seconds{30};

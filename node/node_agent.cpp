@@ -29,6 +29,14 @@ InventoryOptions inventory_options(const NodeConfig& config)
         .relist = config.relist_interval};
 }
 
+/// The same certificates as for everything else that the environment sets up (rclone reads the variable itself).
+S3ClientOptions s3_options()
+{
+    S3ClientOptions options;
+    if (const char* file = std::getenv("SSL_CERT_FILE")) options.ca_file = file;
+    return options;
+}
+
 } // namespace
 
 NodeAgent::NodeAgent(Executor io, Executor work, Clock& clock, const NodeConfig& config)
@@ -41,11 +49,13 @@ NodeAgent::NodeAgent(Executor io, Executor work, Clock& clock, const NodeConfig&
       inventory_(io, clock, docker_, inventory_options(config)),
       isolation_(io, filter_thread_.get_executor(), clock, docker_, config, inventory_),
       rclone_(io, clock, {.program = config.rclone, .folder = config.data_dir}),
+      s3_(clock, s3_options()),
+      s3_servers_(io),
       watcher_(io, clock),
       reporter_(io, api_, clock, config.report_interval),
       logs_(io, clock, docker_, api_http_),
       meter_(config.volumes_dir),
-      parts_{io, work, clock, config_, docker_, inventory_, isolation_, rclone_, watcher_, reporter_, api_, stop_, "", ""},
+      parts_{io, work, clock, config_, docker_, inventory_, isolation_, rclone_, s3_, s3_servers_, watcher_, reporter_, api_, stop_, "", ""},
       group_(io)
 {}
 

@@ -55,6 +55,8 @@ private:
     asio::thread_pool filter_thread_{1};
     Isolation isolation_;
     Rclone rclone_;
+    S3Client s3_;
+    S3Servers s3_servers_;
     FolderWatcher watcher_;
     Reporter reporter_;
     LogShipper logs_;

@@ -227,19 +227,13 @@ struct S3Client::Worker {
         curl_multi_cleanup(multi);
     }
 
-    void add(const BatchPtr& batch)
+    void add(const BatchPtr& batch) { order(arrived, batch); }
+    void cancel(const BatchPtr& batch) { order(abandoned, batch); }
+    void order(std::vector<BatchPtr>& orders, const BatchPtr& batch)
     {
         {
             const std::lock_guard lock(mutex);
-            arrived.push_back(batch);
-        }
-        curl_multi_wakeup(multi);
-    }
-    void cancel(const BatchPtr& batch)
-    {
-        {
-            const std::lock_guard lock(mutex);
-            abandoned.push_back(batch);
+            orders.push_back(batch);
         }
         curl_multi_wakeup(multi);
     }

@@ -10,8 +10,8 @@
 #include "node/folder_watcher.hpp"
 #include "node/inventory.hpp"
 #include "node/isolation.hpp"
-#include "node/rclone_store.hpp"
 #include "node/reporter.hpp"
+#include "node/s3_store.hpp"
 #include "node/sync.hpp"
 #include "node/usage.hpp"
 
@@ -29,6 +29,8 @@ struct NodeParts {
     Inventory& inventory;
     Isolation& isolation;
     Rclone& rclone;
+    S3Client& s3;
+    S3Servers& s3_servers;
     FolderWatcher& watcher;
     Reporter& reporter;
     ApiClient& api;
@@ -66,11 +68,20 @@ private:
     awaitable<> perform(NodeStep next);
     void failed(NodeStep next, const std::string& problem);
 
+    // Files (workspace_files.cpp).
     awaitable<> prepare();
     awaitable<> write_control();
     awaitable<> restore();
     awaitable<> sync();
+    awaitable<> go_back(SyncRequests asked);
     awaitable<> final_sync();
+    awaitable<> show_progress();
+    awaitable<> show_banner(std::string text);
+    awaitable<> keep_requests(SyncRequests done);
+    awaitable<> empty_trash_daily();
+    bool asked_for_sync() const;
+    SyncRound round_for(const SyncRequests& asked, Tick now);
+    void drop_store();
     awaitable<> remove_volumes();
     awaitable<> remove_volume(std::string name);
     awaitable<> forget();
@@ -98,7 +109,8 @@ private:
     Signal probe_wake_;
 
     std::unique_ptr<SyncJournal> journal_;
-    std::unique_ptr<RcloneStore> store_;
+    std::unique_ptr<S3Store> store_;
+    std::int64_t earlier_requests_ = 0; ///< to S3, by stores that are gone
     S3Source store_source_;
     std::unique_ptr<SyncContext> context_;
     std::shared_ptr<FolderActivity> activity_ = std::make_shared<FolderActivity>();
@@ -112,7 +124,10 @@ private:
     Tick retry_after_{};
     Tick sync_due_{};
     std::optional<Tick> last_walk_;
-    bool trash_emptied_ = false;
+    std::optional<Tick> trash_emptied_;
+    Tick compare_due_{};
+    Tick banner_due_{};
+    SyncRequests observed_requests_; ///< acted on
 
     std::int64_t told_end_ = 0;   ///< status.endedIncarnation, and the look that was asked for because of it
     std::uint64_t end_look_ = 0;

@@ -158,6 +158,8 @@ json::object WorkspaceAgent::report()
     spec.isolationProblem = wall.problem;
     spec.health = health_;
     spec.sync = status_;
+    spec.sync.s3Requests = earlier_requests_ + (store_ ? store_->requests() : 0);
+    spec.observedRequests = observed_requests_;
     spec.resourceUsage = usage_;
     spec.activity = use_.tell();
     spec.lastActivity = use_.newest();
