@@ -21,6 +21,7 @@ World world_in(Phase phase)
     }
     if (phase == Phase::failed) world.image_missing = true;
     world.look();
+    world.look(); // its service is made
     if (phase == Phase::starting) return world;
     world.settle();
     if (phase == Phase::failed) {

@@ -83,6 +83,7 @@ TEST(WorkspacePlanStart, ARestartForBadHealthHasLessTime)
     seen.report = a_report();
     seen.report->health.status = HealthState::starting;
     auto ws = a_workspace(Phase::starting);
+    ws.status.conditions.push_back({"Restored", ConditionStatus::True, "FilesAreThere", "", kNow, 3});
     const auto late = kNow + kLimits.incident_deadline;
     EXPECT_EQ(plan(ws, seen, late).status.phase, Phase::starting);
     ws.status.incidentRestarts = 1;

@@ -33,7 +33,8 @@ struct World {
             report.health = {};
         if (!wanted() && !service && files) {
             const auto& stored = ws.status.sync.receipt;
-            if (ws.spec.forceStop || (stored && stored->final)) files = false;
+            const bool worthless = ws.spec.forceStop || !ws.spec.pool.empty(); // a slot has nothing to save
+            if (worthless || (stored && stored->final)) files = false;
             report.sync.receipt = Receipt{"hash", 1, 1, now, true};
         }
         report.filesVolume = report.controlVolume = files;
