@@ -36,8 +36,9 @@ bool is_dns_label(std::string_view text)
 
 bool is_label_key(std::string_view text)
 {
-    return !text.empty() && text.size() <= 253 &&
-           all_of(text, [](char c) { return is_alphanumeric(c) || c == '-' || c == '_' || c == '.' || c == '/'; });
+    return !text.empty() && text.size() <= 253 && all_of(text, [](char c) {
+        return is_alphanumeric(c) || c == '-' || c == '_' || c == '.' || c == '/';
+    });
 }
 
 bool is_label_value(std::string_view text)
@@ -88,7 +89,7 @@ bool is_env_name(std::string_view text)
            all_of(text, [](char c) { return is_alphanumeric(c) || c == '_'; });
 }
 
-bool is_image_reference(std::string_view text)
+bool is_visible_text(std::string_view text)
 {
     return !text.empty() && all_of(text, [](char c) { return c > ' ' && c <= '~'; });
 }
@@ -98,9 +99,6 @@ bool is_sha256_hex(std::string_view text)
     return text.size() == 64 && all_of(text, [](char c) { return is_digit(c) || (c >= 'a' && c <= 'f'); });
 }
 
-bool is_revision(std::string_view text)
-{
-    return !text.empty() && text.size() <= 19 && all_of(text, is_digit);
-}
+bool is_revision(std::string_view text) { return text.size() <= 19 && all_of(text, is_digit); }
 
 } // namespace berth

@@ -16,7 +16,7 @@ bool is_s3_prefix(std::string_view text);
 bool is_s3_folder(std::string_view text);
 bool is_endpoint(std::string_view text);
 bool is_env_name(std::string_view text);
-bool is_image_reference(std::string_view text);
+bool is_visible_text(std::string_view text);
 bool is_sha256_hex(std::string_view text);
 bool is_revision(std::string_view text);
 
@@ -38,18 +38,21 @@ inline constexpr TextFormat kS3Folder{
     "expected a/b/c without empty, '.', '..' or '.berth' parts"};
 /// A server, not a page: no user, path, query or fragment that a request could be bent with.
 inline constexpr TextFormat kEndpoint{
-    R"(^https?://([A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9_])?|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?/?$)", &is_endpoint,
-    "expected http or https, a host and perhaps a port, and nothing else"};
+    R"(^https?://([A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9_])?|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?/?$)",
+    &is_endpoint, "expected http or https, a host and perhaps a port, and nothing else"};
 inline constexpr TextFormat kEnvName{
     "^[A-Za-z_][A-Za-z0-9_]{0,255}$", &is_env_name, "not a variable name: letters, digits and '_'"};
-inline constexpr TextFormat kImageReference{
-    R"(^[!-~]+$)", &is_image_reference, "expected an image reference"};
+inline constexpr TextFormat kImageReference{"^[!-~]+$", &is_visible_text, "expected an image reference"};
+/// What a header can carry without spaces.
+inline constexpr TextFormat kToken{
+    "^[!-~]+$", &is_visible_text, "expected visible characters without spaces"};
 inline constexpr TextFormat kSha256Hex{
     "^[0-9a-f]{64}$", &is_sha256_hex, "expected 64 lower-case hexadecimal digits"};
-inline constexpr TextFormat kRevision{"^[0-9]{1,19}$", &is_revision, "is not a revision of this server"};
+inline constexpr TextFormat kRevision{"^[0-9]{0,19}$", &is_revision, "is not a revision of this server"};
 
 /// All of them, for the test that compares pattern and check.
-inline constexpr std::array kFormats{&kCleanText, &kWithoutNul, &kDnsLabel, &kLabelKey, &kLabelValue, &kBucketName,
-    &kS3Prefix, &kS3Folder, &kEndpoint, &kEnvName, &kImageReference, &kSha256Hex, &kRevision};
+inline constexpr std::array kFormats{&kCleanText, &kWithoutNul, &kDnsLabel, &kLabelKey, &kLabelValue,
+    &kBucketName, &kS3Prefix, &kS3Folder, &kEndpoint, &kEnvName, &kImageReference, &kToken, &kSha256Hex,
+    &kRevision};
 
 } // namespace berth

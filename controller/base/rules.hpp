@@ -1,8 +1,9 @@
 #pragma once
-// What the type of a member can't say: its limits and its format. Listed in the struct, and read by the codec, which
-// refuses what breaks a rule, and by the schema, which tells it, so that the two can't differ:
+// What the type of a member can't say: its limits and its format. Listed in the struct, and read by the
+// codec, which refuses what breaks a rule, and by the schema, which tells it, so that the two can't differ:
 //
-//   static constexpr std::array rules{Rule::text("bucket", kBucketName).or_empty(), Rule::range("restarts", 0, 9)};
+//   static constexpr std::array rules{Rule::text("bucket", kBucketName).or_empty(), Rule::range("restarts",
+//   0, 9)};
 //
 // Rules that tie several members together belong into validate(). Pure code; any thread.
 

@@ -14,9 +14,10 @@ namespace {
 /// Texts near the edges of every format: pieces that mean something to one of them, put together at random.
 std::string some_text(std::mt19937& random)
 {
-    static const std::vector<std::string> kPieces{"a", "z9", "A", "-", "_", ".", "..", "/", "//", ".berth", "http://",
-        "https://", "host", ":", ":80", ":123456", "[::1]", "[", "]", " ", "\n", "\x7f", "@", "?", "#", "0", "12", "é", "us-east-1",
-        std::string(61, 'b'), std::string(62, 'c'), std::string(63, 'd'), std::string(190, 'e'), std::string(64, 'f')};
+    static const std::vector<std::string> kPieces{"a", "z9", "A", "-", "_", ".", "..", "/", "//", ".berth",
+        "http://", "https://", "host", ":", ":80", ":123456", "[::1]", "[", "]", " ", "\n", "\x7f", "@", "?",
+        "#", "0", "12", "é", "us-east-1", std::string(61, 'b'), std::string(62, 'c'), std::string(63, 'd'),
+        std::string(190, 'e'), std::string(64, 'f')};
     std::string text;
     for (auto count = std::uniform_int_distribution{0, 5}(random); count > 0; --count)
         text += kPieces[std::uniform_int_distribution<std::size_t>{0, kPieces.size() - 1}(random)];
@@ -30,7 +31,7 @@ TEST(Formats, PatternAndCheckAgree)
     for (const auto* format : kFormats) {
         const std::regex pattern{std::string(format->pattern)};
         std::size_t good = 0;
-        for (int i = 0; i < 20'000; ++i) {
+        for (int i = 0; i < 4'000; ++i) {
             const auto text = some_text(random);
             const bool allowed = format->matches(text);
             good += allowed;
@@ -49,8 +50,8 @@ TEST(Rules, OneTableRefusesAndTells)
     decode_into(body, spec, Unknown::Reject, "", problems);
     std::vector<std::string> fields;
     for (const auto& problem : problems) fields.push_back(problem.field);
-    EXPECT_EQ(fields, (std::vector<std::string>{"/image", "/limits/cpuLimit", "/limits/memoryLimit", "/pidsLimit",
-                          "/env/1X"}));
+    EXPECT_EQ(fields, (std::vector<std::string>{
+                          "/image", "/limits/cpuLimit", "/limits/memoryLimit", "/pidsLimit", "/env/1X"}));
 
     SchemaRegistry schemas;
     schemas.of<WorkspaceTemplateSpec>();
@@ -86,7 +87,8 @@ TEST(Rules, AnEmptyTextOrZeroMayBeFineWhateverElseIsSaid)
     EXPECT_EQ(problems, (Problems{{"/timeoutSeconds", "expected 0, or 10 to 2592000"}}));
     SchemaRegistry schemas;
     schemas.of<IdlePolicy>();
-    EXPECT_EQ(json::serialize(schemas.components().at("IdlePolicy").at("properties").at("timeoutSeconds").at("anyOf")),
+    EXPECT_EQ(json::serialize(
+                  schemas.components().at("IdlePolicy").at("properties").at("timeoutSeconds").at("anyOf")),
         R"([{"const":0},{"minimum":10,"maximum":2592000}])");
 }
 
