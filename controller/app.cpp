@@ -182,6 +182,7 @@ struct App::Parts {
           containers(store, workspaces, admission, clock, container_settings(config)),
           extend(store, clock, public_address(config)), usage(store, workspaces, clock, metrics),
           explain(workspaces, config.start_timeout),
+          container_files(store, workspaces, clock),
           health(store, workspaces, clock, [this] { return docker_health(); }), authenticator(std::move(keys), store),
           server(executors.io, clock, router, authenticator, server_options(config, metrics, executors.work)),
           tasks(executors.io)
@@ -213,6 +214,7 @@ struct App::Parts {
     ContainerExtend extend;
     UsageAction usage;
     ExplainAction explain;
+    ContainerFiles container_files;
     HealthAction health;
     Router router;
     Authenticator authenticator;
@@ -284,6 +286,7 @@ void App::mount()
     p.manager.every("orphans", kSweepPeriod, [&p] { return p.orphans.sweep(); });
     p.containers.mount(p.router);
     p.explain.mount(p.router);
+    p.container_files.mount(p.router);
     p.health.mount(p.router);
     p.extend.mount(p.router);
     p.usage.mount(p.router);
