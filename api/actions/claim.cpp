@@ -48,6 +48,10 @@ void WarmSlots::apply(Slots& slots, const Entry& entry, bool gone)
         return;
     }
     const auto slot = decode_entry<Workspace>(entry);
+    if (!is_free(slot, label(entry.labels, kSlotHashLabel))) {
+        slots.erase(entry.key);
+        return;
+    }
     const auto& history = slot.status.history;
     slots[entry.key] = {label(entry.labels, kSlotHashLabel), slot.status.nodeId,
         history.empty() ? std::nullopt : history.back().at,

@@ -7,7 +7,7 @@ namespace berth {
 namespace {
 /// Slots that somebody else changed between the look and the transaction, until a cold start is tried
 /// instead.
-constexpr int kAttempts = 16;
+constexpr std::size_t kAttempts = 16;
 } // namespace
 
 /// Nothing when no pool has a slot of this kind to give.
@@ -15,11 +15,13 @@ awaitable<std::optional<Reply>> Containers::claim(
     Idempotency once, Principal who, Workspace draft, std::optional<std::string> vnc_password)
 {
     const auto hash = wanted_slot_hash(store_, {draft.metadata.org, draft.spec.template_}, settings_.flavor);
-    for (int attempt = 0; hash && attempt < kAttempts; ++attempt) {
-        const auto slot = slots_.take(*hash);
+    std::vector<WarmSlots::Hold> tried; // held till the end: the next look gives another one
+    while (hash && tried.size() < kAttempts) {
+        auto slot = slots_.take(*hash);
         if (!slot) break;
-        auto work = [once, who, draft, vnc_password, hash, key = slot->key(), address = settings_.address,
-                        rules = &admission_](Txn& txn) -> std::optional<Reply> {
+        tried.push_back(std::move(*slot));
+        auto work = [once, who, draft, vnc_password, hash, key = tried.back().key(),
+                        address = settings_.address, rules = &admission_](Txn& txn) -> std::optional<Reply> {
             if (auto earlier = once.earlier(txn)) return earlier;
             rules->check_count(txn, who, nullptr);
             const auto claimed = claim_slot(txn, key, *hash, draft);
