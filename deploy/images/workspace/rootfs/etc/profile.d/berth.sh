@@ -20,5 +20,7 @@ case $- in
     fi
     [ -n "${BERTH_BANNER_SHOWN:-}" ] || [ ! -r /run/berth/banner ] || cat /run/berth/banner
     export BERTH_BANNER_SHOWN=1
+    # Empty unless the workspace is about to be stopped.
+    [ ! -r /run/berth/notice ] || cat /run/berth/notice
     ;;
 esac
