@@ -16,22 +16,26 @@ namespace berth {
 namespace {
 
 template <class T>
-prometheus::Family<T>& make_family(prometheus::Registry& registry, std::string name, std::string help);
+prometheus::Family<T>& make_family(
+    prometheus::Registry& registry, const std::string& name, const std::string& help);
 
 template <>
-prometheus::Family<Counter>& make_family(prometheus::Registry& registry, std::string name, std::string help)
+prometheus::Family<Counter>& make_family(
+    prometheus::Registry& registry, const std::string& name, const std::string& help)
 {
-    return prometheus::BuildCounter().Name(std::move(name)).Help(std::move(help)).Register(registry);
+    return prometheus::BuildCounter().Name(name).Help(help).Register(registry);
 }
 template <>
-prometheus::Family<Gauge>& make_family(prometheus::Registry& registry, std::string name, std::string help)
+prometheus::Family<Gauge>& make_family(
+    prometheus::Registry& registry, const std::string& name, const std::string& help)
 {
-    return prometheus::BuildGauge().Name(std::move(name)).Help(std::move(help)).Register(registry);
+    return prometheus::BuildGauge().Name(name).Help(help).Register(registry);
 }
 template <>
-prometheus::Family<Histogram>& make_family(prometheus::Registry& registry, std::string name, std::string help)
+prometheus::Family<Histogram>& make_family(
+    prometheus::Registry& registry, const std::string& name, const std::string& help)
 {
-    return prometheus::BuildHistogram().Name(std::move(name)).Help(std::move(help)).Register(registry);
+    return prometheus::BuildHistogram().Name(name).Help(help).Register(registry);
 }
 
 /// Fields of /proc/self/stat after the command's closing bracket: the first one is field 3 of proc(5).
@@ -90,7 +94,7 @@ double open_descriptors()
 template <class T>
 Series<T>::Series(prometheus::Registry& registry, std::string name, std::string help,
     std::vector<std::string> labels, std::vector<double> buckets)
-    : family_(make_family<T>(registry, std::move(name), std::move(help))),
+    : family_(make_family<T>(registry, name, help)),
       labels_(std::move(labels)),
       buckets_(std::move(buckets))
 {}

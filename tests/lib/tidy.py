@@ -18,6 +18,8 @@ from concurrent.futures import ThreadPoolExecutor
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 # libstdc++ 12 asks for a macro that clang 14 defines only from 15 on, although it has the coroutines.
 FOR_CLANG = ["-D__cpp_impl_coroutine=201902L", "-Wno-builtin-macro-redefined", "-Wno-unknown-warning-option"]
+# clang 14 takes the suspension of a co_await for a loop, and so a moved argument for one that is used again.
+KNOWN_WRONG = ("controller/base/async.hpp", "'where' used after it was moved")
 LEFT_OUT = {"-fpch-preprocess", "-Winvalid-pch", "-Werror"}
 
 
@@ -66,6 +68,10 @@ def check(file, folder):
     return lines
 
 
+def is_problem(line):
+    return (" warning: " in line or " error: " in line) and not all(part in line for part in KNOWN_WRONG)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build/dev")
@@ -79,7 +85,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(arguments.jobs) as pool:
         (pathlib.Path(folder) / "compile_commands.json").write_text(json.dumps(list(known.values())))
         for file, lines in zip(files, pool.map(lambda file: check(file, folder), files)):
-            problems += sum(" warning: " in line or " error: " in line for line in lines)
+            problems += sum(is_problem(line) for line in lines)
             print("\n".join([f"== {pathlib.Path(file).relative_to(ROOT)}", *lines]), flush=True)
     print(f"{len(files)} files checked, {problems} problems")
     return 1 if problems else 0
