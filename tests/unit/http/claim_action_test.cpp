@@ -67,6 +67,7 @@ protected:
     WarmPool pool;
 };
 
+// W1, W24
 TEST_F(ClaimTest, AWarmSlotIsTheUsersAtOnce)
 {
     slot("slot1");
@@ -200,7 +201,7 @@ TEST_F(ClaimTest, OnlyCredentialsOfTheRequestAreShownInside)
     EXPECT_TRUE(stored("slot1").spec.exposeS3Credentials);
 }
 
-/// 500 starts at the same time, 60 slots: each slot gets one owner, nobody gets two, the others start cold.
+/// W24: 500 starts at the same time, 60 slots: each slot gets one owner, nobody gets two, the others start cold.
 TEST_F(ClaimTest, FiveHundredStartsAtTheSameTimeShareTheSlotsOut)
 {
     constexpr int kStarts = 500;

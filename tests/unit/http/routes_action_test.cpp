@@ -51,6 +51,7 @@ protected:
     }
 };
 
+// W40
 TEST(Routes, AreAFunctionOfTheWorkspace)
 {
     const auto fragment = route_fragment(routed("abc"), {});
@@ -71,6 +72,7 @@ TEST(Routes, AreAFunctionOfTheWorkspace)
     }
 }
 
+// W40
 TEST(Routes, ExistOnlyForWhatIsWantedAndHasAnAddress)
 {
     EXPECT_TRUE(route_fragment(routed("abc"), {}));
@@ -116,6 +118,7 @@ RouteSettings with_api(RoutingMode routing = RoutingMode::host)
 
 json::object section(const std::string& members) { return json::parse("{" + members + "}").as_object(); }
 
+// W41
 TEST(Routes, APathIsTakenOffBeforeTheWorkspaceSeesIt)
 {
     const auto fragment = route_fragment(routed("abc"), with_api(RoutingMode::path));
@@ -198,6 +201,7 @@ TEST(Routes, ThePageComesLastAndItsCallsComeFirst)
         json::value("Host(`localhost`) && PathRegexp(`^/(code|vnc|web)/[a-z0-9-]+(/|$)`)"));
 }
 
+// W42
 TEST_F(RoutesTest, TheFirstPollOfAConnectionIsAnsweredAtOnceTheNextIsHeld)
 {
     const auto connection = std::make_shared<ConnectionState>();

@@ -7,6 +7,7 @@
 namespace berth {
 namespace {
 
+// W40
 TEST(Urls, HostModeNamesEachPortByAHostOfItsOwn)
 {
     const PublicAddress local{"http", "localhost", 8088, RoutingMode::host};
@@ -27,6 +28,7 @@ TEST(Urls, TheSchemesOwnPortIsLeftOut)
         "http://abc-web.dev.example:443/");
 }
 
+// W41
 TEST(Urls, PathModeUsesOneHost)
 {
     const PublicAddress address{"http", "box", 0, RoutingMode::path};

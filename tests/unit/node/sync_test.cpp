@@ -9,6 +9,7 @@ namespace {
 
 using SyncTest = SyncFixture;
 
+// W25
 TEST_F(SyncTest, RestoresThenUploadsOnlyWhatChanged)
 {
     store.put({{"a.txt", "one"}, {"dir/b.txt", "two"}});
@@ -28,6 +29,7 @@ TEST_F(SyncTest, RestoresThenUploadsOnlyWhatChanged)
     EXPECT_EQ(status.receipt->manifestHash, sha256_hex(store.objects[manifest_path("one")].content));
 }
 
+// W26
 TEST_F(SyncTest, OverwrittenAndDeletedFilesGoToTheTrash)
 {
     store.put({{"a.txt", "one"}, {"b.txt", "two"}, {"c.txt", "three"}});
@@ -41,6 +43,7 @@ TEST_F(SyncTest, OverwrittenAndDeletedFilesGoToTheTrash)
     EXPECT_FALSE(store.objects.contains("b.txt"));
 }
 
+// W26
 TEST_F(SyncTest, NothingGoesUpBeforeTheRestoreIsComplete)
 {
     store.put({{"a.txt", "one"}, {"b.txt", "two"}});
@@ -72,6 +75,7 @@ TEST_F(SyncTest, AnEmptyOrMissingFolderNeverEmptiesTheBucket)
     EXPECT_EQ(user_objects(), 2u);
 }
 
+// W26
 TEST_F(SyncTest, AMassDeleteIsHeldUntilItIsConfirmed)
 {
     for (int i = 0; i < 40; ++i) store.put({{"f" + std::to_string(i), std::to_string(i)}});
@@ -103,6 +107,7 @@ TEST_F(SyncTest, LocalFilesWinOverTheRestoreAndBothVersionsStay)
     EXPECT_EQ(store.objects[other], "from the bucket");
 }
 
+// W27
 TEST_F(SyncTest, AnotherWorkspacesVersionIsKept)
 {
     store.put({{"a.txt", "one"}, {"gone.txt", "x"}});
@@ -122,6 +127,7 @@ TEST_F(SyncTest, AnotherWorkspacesVersionIsKept)
         << "a file that somebody else changed is not ours to delete";
 }
 
+// W28
 TEST_F(SyncTest, TheFinalReceiptSpeaksOfWhatS3Holds)
 {
     restore();

@@ -24,6 +24,7 @@ protected:
     WorkspaceSettings settings;
 };
 
+// W42
 TEST_F(Labels, NameHostPortAndNetwork)
 {
     const auto all = labels();
@@ -38,6 +39,7 @@ TEST_F(Labels, NameHostPortAndNetwork)
     EXPECT_FALSE(all.contains("traefik.http.routers.abc-vnc.entrypoints"));
 }
 
+// W41, W42
 TEST_F(Labels, PathModeStripsThePrefix)
 {
     settings.address.routing = RoutingMode::path;

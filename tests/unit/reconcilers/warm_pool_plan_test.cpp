@@ -163,6 +163,7 @@ std::vector<SlotFacts> ten_stale()
     return slots;
 }
 
+// W24
 TEST(WarmPoolPlan, StaleSlotsAreReplacedAFifthAtATime)
 {
     auto slots = ten_stale();
@@ -307,6 +308,7 @@ TEST(WarmPoolPlan, WithoutAMeasurementNothingIsMade)
     EXPECT_EQ(reason(got, "Degraded"), "True NoNodes");
 }
 
+// W23, W24
 TEST(WarmPoolPlan, SlotsYieldBeforeAUserIsRefused)
 {
     // 85 % of 16 GiB is 13.6 GiB: 0.4 GiB too much are two slots.

@@ -140,6 +140,7 @@ TEST_F(WarmPoolTest, FillsUpAndSaysSo)
     EXPECT_EQ(h.engine.calls("POST /services/create"), before) << "a full pool rests";
 }
 
+// W24
 TEST_F(WarmPoolTest, AClaimedSlotIsReplacedAndNeverLookedAtAgain)
 {
     put_pool(2);
