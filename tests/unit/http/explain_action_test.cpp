@@ -127,7 +127,10 @@ TEST(Explain, TheDeadlineIsThatOfTheReconciler)
 
 TEST(Explain, ReasonsAreNamedOnceAndInTheDocumentation)
 {
-    std::ifstream file(std::filesystem::path(__FILE__).parent_path() / "../../../docs/LIFECYCLE.md");
+    // Wherever in the checkout the test is run from.
+    auto root = std::filesystem::current_path();
+    while (!std::filesystem::exists(root / "docs/LIFECYCLE.md") && root != root.root_path()) root = root.parent_path();
+    std::ifstream file(root / "docs/LIFECYCLE.md");
     ASSERT_TRUE(file) << "docs/LIFECYCLE.md";
     const std::string text{std::istreambuf_iterator<char>(file), {}};
     std::set<std::string_view> seen;

@@ -319,10 +319,11 @@ TEST_F(ObjectsTest, OldLinesOfTheAuditLogGoTheLastOneStays)
     reopen();
     create(make_thing("one")); // any write is an occasion
     EXPECT_EQ(left(), "c") << "the numbers go on from it";
+    const auto last = run(store->audit_log(0, 1)).at(0).sequence;
     reopen();
     note("d");
-    const auto all = run(store->audit_log(0, 100));
-    EXPECT_EQ(all.back().sequence, all.front().sequence + 1);
+    EXPECT_EQ(left(), "d");
+    EXPECT_EQ(run(store->audit_log(0, 1)).at(0).sequence, last + 1);
 
     auto for_ever = options();
     for_ever.audit_keep = Duration{0};
@@ -330,7 +331,7 @@ TEST_F(ObjectsTest, OldLinesOfTheAuditLogGoTheLastOneStays)
     store = run(Store::open(std::move(for_ever)));
     clock.time += std::chrono::hours{24 * 4000};
     note("e");
-    EXPECT_EQ(left(), "cde");
+    EXPECT_EQ(left(), "de");
 }
 
 TEST_F(ObjectsTest, ValuesOfTheInstallAreKept)
