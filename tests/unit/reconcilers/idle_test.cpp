@@ -62,7 +62,8 @@ TEST(Idle, TenMinutesWithAWarningTwoMinutesAhead)
 
 TEST(Idle, EachKindOfSignKeepsItForItsTimeFromThenOn)
 {
-    for (const auto kind : {ActivityKind::files, ActivityKind::editor, ActivityKind::terminal, ActivityKind::vnc}) {
+    for (const auto kind :
+        {ActivityKind::files, ActivityKind::editor, ActivityKind::terminal, ActivityKind::vnc}) {
         SCOPED_TRACE(detail::enumerator_name(kind));
         IdleCase c;
         c.sign(kind, kNow + minutes{7});
