@@ -105,7 +105,7 @@ json::object request_body_of(const Route& route, SchemaRegistry& schemas)
         if (!route.doc.example_request.is_null()) media["example"] = route.doc.example_request;
         content[type] = std::move(media);
     }
-    return {{"required", true}, {"content", std::move(content)}};
+    return {{"required", !route.doc.optional_body}, {"content", std::move(content)}};
 }
 
 /// Who may call, for programs (security) and for people (x-roles).

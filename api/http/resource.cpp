@@ -114,6 +114,8 @@ awaitable<Reply> Resource::get(Call call)
 
 awaitable<Reply> Resource::list(Call call)
 {
+    if (!is_revision(call.header("Last-Event-ID")))
+        throw Error{Problems{{"Last-Event-ID", std::string(kRevision.expected)}}};
     auto selector = Selector::parse(call.query("labelSelector").value_or(""));
     const auto& org = call.param("org");
     if (org != "-") {
@@ -290,9 +292,11 @@ void Resource::add(Router& router, const char* method, bool one, Doc doc,
 {
     auto run = [self = shared_from_this(), handler](
                    Call call) { return (self.get()->*handler)(std::move(call)); };
-    Route route{method, resource::path_of(kind_.info(), one), std::move(doc), std::move(run), {}, list ? list_schema() : object_schema(), {}};
+    Route route{method, resource::path_of(kind_.info(), one), std::move(doc), std::move(run), {},
+        list ? list_schema() : object_schema(), {}};
     if (body == Body::Object)
-        route.request = [kind = &kind_](SchemaRegistry& schemas) { return resource::input_schema(schemas, *kind); };
+        route.request = [kind = &kind_](
+                            SchemaRegistry& schemas) { return resource::input_schema(schemas, *kind); };
     if (body == Body::Patch) route.request = &resource::patch_schema;
     router.add(std::move(route));
 }

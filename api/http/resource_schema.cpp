@@ -89,16 +89,13 @@ json::object patch_schema(SchemaRegistry& schemas)
 
 json::object event_schema(SchemaRegistry& schemas, const ResourceKind& kind)
 {
-    const auto name = std::string(kind.info().kind) + "Event";
     json::object object{
-        {"description", "the object; of a BOOKMARK only its metadata.resourceVersion; of an ERROR the "
-                        "body of an error"},
+        {"description",
+            "the object; of a BOOKMARK only its metadata.resourceVersion; of an ERROR the body of an error"},
         {"anyOf", json::array{kind.schema(schemas), json::object{{"type", "object"}}}}};
     json::object type{{"type", "string"}, {"enum", {"ADDED", "MODIFIED", "DELETED", "BOOKMARK", "ERROR"}}};
-    schemas.add_component(
-        name, {{"type", "object"}, {"required", {"type", "object"}},
-                  {"properties", {{"type", std::move(type)}, {"object", std::move(object)}}}});
-    return SchemaRegistry::ref(name);
+    return {{"type", "object"}, {"required", {"type", "object"}},
+        {"properties", {{"type", std::move(type)}, {"object", std::move(object)}}}};
 }
 
 } // namespace berth::resource

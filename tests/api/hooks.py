@@ -48,7 +48,14 @@ def before_call(context, case, kwargs):
     if case.method == "PUT" and isinstance(case.body, dict) and isinstance(case.body.get("metadata"), dict):
         if isinstance(case.body["metadata"].get("name"), str) and case.path_parameters.get("name"):
             case.body["metadata"]["name"] = case.path_parameters["name"]
-    bound_watch(case.query if isinstance(case.query, dict) else {})
+    # The first poll of a connection is answered at once, later ones when something changes.
+    if "traefik" in case.operation.path:
+        case.headers["Connection"] = "close"
+    query = case.query if isinstance(case.query, dict) else {}
+    bound_watch(query)
+    # Nor does a log end that is followed. Following is tested elsewhere.
+    if str(query.get("follow", "0")).lower() in ("1", "true", ""):
+        query["follow"] = "0"
 
 
 def bound_watch(query):
