@@ -2,6 +2,7 @@
 // berthd as one object: makes every part, connects them, runs them and stops them in order.
 
 #include "api/actions/bucket_check.hpp"
+#include "api/actions/container_files.hpp"
 #include "api/actions/containers.hpp"
 #include "api/actions/explain.hpp"
 #include "api/actions/extend.hpp"

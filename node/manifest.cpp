@@ -90,16 +90,15 @@ Manifest merge_manifests(
 ManifestChanges changes_between(const Manifest& before, const Manifest& after)
 {
     ManifestChanges changes;
-    for (const auto& [path, file] : removed(before.files, after.files))
-        changes.deleted_files[path] = file.md5;
     changes.links = added(before.links, after.links);
     changes.deleted_links = added(after.links, before.links); // the old target of a changed one, too
     changes.folders = added(before.folders, after.folders);
     changes.deleted_folders = removed(before.folders, after.folders);
     for (const auto& [path, file] : after.files) {
         const auto old = before.files.find(path);
-        if (old != before.files.end() && old->second.mode != file.mode)
-            changes.modes[path] = {old->second.mode, file.mode};
+        const auto mode =
+            old == before.files.end() ? 0644 : old->second.mode; // as a file comes without a manifest
+        if (mode != file.mode) changes.modes[path] = {mode, file.mode};
     }
     return changes;
 }

@@ -54,8 +54,7 @@ Manifest merge_manifests(
 
 /// What its writer did between two versions of a manifest.
 struct ManifestChanges {
-    std::map<std::string, std::string> deleted_files; ///< path → MD5 of what was deleted
-    std::map<std::string, std::string> links;         ///< new or with another target
+    std::map<std::string, std::string> links; ///< new or with another target
     std::map<std::string, std::string>
         deleted_links;                           ///< gone, or with another target now: path → the old one
     std::map<std::string, std::int64_t> folders; ///< new or with another mode

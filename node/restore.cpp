@@ -123,8 +123,6 @@ awaitable<> restore_files(SyncContext& context)
     Place place_function = place;
     std::function<void(std::int64_t, std::int64_t)> progress_function = progress;
     co_await fetch_all(context, std::move(wanted), std::move(place_function), std::move(progress_function));
-    // Also shows that we may write here: an empty bucket looks like a missing one to some servers.
-    co_await context.store.conditional();
     auto finish = [&] {
         place_extras(context.root, tree);
         context.journal.set_fact(kRestoredFact, format_time(context.clock.now()));

@@ -53,8 +53,6 @@ awaitable<PastTree> find_past(SyncContext& context, Time at)
     const auto versions = versions_at(trash, trash_stamp(at));
     Paths asked; // whose own time decides
     for (const auto& [path, version] : versions) asked.push_back(trash_path(version->stamp, path));
-    for (const auto& [path, object] : listing.files)
-        if (!versions.contains(path) && (!object.modified || *object.modified > at)) asked.push_back(path);
     const auto times = co_await context.store.head(std::move(asked));
     PastTree past;
     for (const auto& [path, version] : versions) {
@@ -69,7 +67,7 @@ awaitable<PastTree> find_past(SyncContext& context, Time at)
         }
     }
     for (const auto& [path, object] : listing.files) {
-        const bool then = (object.modified && *object.modified <= at) || existed(find_in(times, path), at);
+        const bool then = object.modified && *object.modified <= at; // else it came later, or came back later
         if (!versions.contains(path) && !then) past.extra.push_back(path);
     }
     co_return past;

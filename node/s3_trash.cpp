@@ -61,11 +61,11 @@ awaitable<bool> S3Store::conditional()
     co_return *known;
 }
 
-/// Several writers of one new object at the same moment: exactly one may win. Then wrong versions, which must
+/// Two writers of one new object at the same moment: exactly one may win. Then wrong versions, which must
 /// be refused.
 awaitable<bool> S3Store::probe()
 {
-    constexpr int kRacers = 4;
+    constexpr int kRacers = 2;
     const auto path = ".berth/probe-" + random_text(12);
     std::vector<S3Call> race;
     for (int i = 0; i < kRacers; ++i) {

@@ -33,14 +33,19 @@ bool is_explained(const std::vector<ForeignManifest>& news, const std::string& p
     });
 }
 
-/// Whether another workspace deleted just the version that we have.
-bool is_deleted_by_other(
-    const std::vector<ForeignManifest>& news, const std::string& path, const std::string& md5)
+/// What the trash holds, as path and version: another workspace that deletes a file brings it there first.
+using Trash = std::set<std::pair<std::string, std::string>>;
+
+awaitable<Trash> deleted_by_others(SyncContext& context, const RemoteFiles& files)
 {
-    return std::any_of(news.begin(), news.end(), [&](const ForeignManifest& one) {
-        const auto entry = one.changes.deleted_files.find(path);
-        return entry != one.changes.deleted_files.end() && !md5.empty() && entry->second == md5;
-    });
+    Trash trash;
+    const auto& known = context.journal.files();
+    const bool missing = std::any_of(known.begin(), known.end(),
+        [&](const auto& item) { return !item.second.remote.etag.empty() && !files.contains(item.first); });
+    if (!missing) co_return trash;
+    for (auto& file : co_await context.store.list_trash())
+        trash.emplace(std::move(file.path), std::move(file.object.etag));
+    co_return trash;
 }
 
 void look_at_object(const SyncContext& context, const FileTree& tree, const std::string& path,
@@ -61,8 +66,7 @@ void look_at_object(const SyncContext& context, const FileTree& tree, const std:
     found.changed.push_back({.path = path, .object = object});
 }
 
-Differences find_differences(
-    const SyncContext& context, const RemoteFiles& files, const std::vector<ForeignManifest>& news)
+Differences find_differences(const SyncContext& context, const RemoteFiles& files, const Trash& trash)
 {
     Differences found;
     const FileTree tree(context.root);
@@ -72,7 +76,7 @@ Differences find_differences(
         const auto here = tree.stat(path);
         if (!here) continue; // the round will see that it is gone on both sides
         const auto before = context.vanished.find(path);
-        if (known.local.same_content(*here) && is_deleted_by_other(news, path, known.md5))
+        if (known.local.same_content(*here) && trash.contains({path, known.remote.etag}))
             found.deleted.push_back(path);
         else if (before != context.vanished.end() && before->second == known.remote.etag)
             found.lost.push_back(path);
@@ -210,7 +214,8 @@ awaitable<> compare_with_store(SyncContext& context)
     const auto listing = co_await context.store.list();
     check_own_manifest(context, listing.manifests);
     auto news = co_await fetch_news(context, listing.manifests);
-    auto find = [&] { return find_differences(context, listing.files, news); };
+    const auto trash = co_await deleted_by_others(context, listing.files);
+    auto find = [&] { return find_differences(context, listing.files, trash); };
     auto found = co_await offload(context.work, find);
     co_await pull_deletes(context, std::move(found.deleted), news);
     co_await pull(context, std::move(found.changed), news);

@@ -90,8 +90,14 @@ awaitable<std::vector<ForeignManifest>> fetch_news(SyncContext& context, RemoteF
         auto manifest = co_await fetch(context, writer, object.size);
         if (!manifest) continue;
         auto compare = [&] {
+            // Who has taken our present manifest into account has changed what differs from it since.
+            const auto ours = manifest->seen.find(context.writer);
+            const auto& own = context.journal.fact(kOwnEtag);
+            const bool based_on_ours = !own.empty() && ours != manifest->seen.end() && ours->second == own;
             const auto known = copy_of(context, writer);
-            const auto before = read_manifest(std::filesystem::exists(known) ? known : base_copy(context));
+            const auto before = read_manifest(based_on_ours                    ? own_copy(context)
+                                              : std::filesystem::exists(known) ? known
+                                                                               : base_copy(context));
             return changes_between(before, *manifest);
         };
         auto changes = co_await offload(context.work, compare);

@@ -30,6 +30,7 @@ WorkspaceAgent::WorkspaceAgent(NodeParts& parts, Workspace workspace)
     const bool stopped =
         workspace_.spec.desiredState == DesiredState::stopped || workspace_.metadata.deletionTimestamp;
     if (stopped) status_.receipt = workspace_.status.sync.receipt;
+    observed_requests_ = workspace_.status.observedRequests;
     parts_.reporter.add(target_, [this] { return report(); });
     heed_end();
 }

@@ -16,6 +16,7 @@ private:
     // Common.
     void take_over_report();
     void take_over_sync();
+    void keep_receipt(const Receipt& receipt);
     void locate_files();
     void pin_to_task(std::initializer_list<TaskStage> stages);
     void set(std::string_view type, bool value, std::string reason, std::string message = {});

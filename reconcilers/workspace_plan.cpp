@@ -173,6 +173,24 @@ void WorkspaceDecider::take_over_sync()
     st_.sync = seen_.report->sync;
     const auto& reported = seen_.report->sync.receipt;
     st_.sync.receipt = reported && !reported->final ? reported : receipt;
+    // An agent that knows of no requests yet must not make old ones look new.
+    const auto& done = seen_.report->observedRequests;
+    auto& known = st_.observedRequests;
+    if (done.restore > known.restore) known.restoreAt = done.restoreAt;
+    known.sync = std::max(known.sync, done.sync);
+    known.confirmDeletes = std::max(known.confirmDeletes, done.confirmDeletes);
+    known.restore = std::max(known.restore, done.restore);
+    if (reported && !reported->final) keep_receipt(*reported);
+}
+
+/// The last few, each state of the files once.
+void WorkspaceDecider::keep_receipt(const Receipt& receipt)
+{
+    constexpr std::size_t kReceipts = 10;
+    auto& all = st_.receipts;
+    if (!all.empty() && all.back().manifestHash == receipt.manifestHash && all.back().final == receipt.final) return;
+    all.push_back(receipt);
+    if (all.size() > kReceipts) all.erase(all.begin());
 }
 
 /// Files are where a report says so; before the first report, where the task's container was made. A task

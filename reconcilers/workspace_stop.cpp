@@ -112,9 +112,18 @@ bool WorkspaceDecider::accept_receipt()
     const bool fresh = report.reportedAt && now_ - *report.reportedAt < limits_.agent_stale;
     const bool settled = fresh && now_ - entered(Phase::stopping) >= limits_.at_risk_after;
     if (!report_is_current() && !later && !settled) return false;
+    const auto& stored = st_.sync.receipt;
+    const bool known = stored && stored->final && stored->manifestHash == receipt.manifestHash &&
+                       find_condition(st_.conditions, condition::kFilesSafe);
     st_.sync.receipt = receipt;
-    set(condition::kFilesSafe, true, "FinalSync", std::to_string(receipt.files) + " files are in the bucket");
     remove_condition(st_.conditions, condition::kDataAtRisk);
+    if (known) return true; // an agent that has cleaned up says it once more
+    keep_receipt(receipt);
+    if (report.restored)
+        set(condition::kFilesSafe, true, "FinalSync", std::to_string(receipt.files) + " files are in the bucket");
+    else
+        set(condition::kFilesSafe, true, "NothingToSave",
+            "nothing was written on the node; what is in the bucket was not touched");
     return true;
 }
 
