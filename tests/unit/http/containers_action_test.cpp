@@ -71,7 +71,13 @@ TEST_F(ActionTest, ProblemsAreNamedByTheRequestsFields)
         std::vector<std::string> fields;
         for (const auto& problem : failure.problems()) fields.push_back(problem.field);
         EXPECT_THAT(fields,
-            ::testing::UnorderedElementsAre("/s3Bucket", "/s3Region", "/awsSecretAccessKey", "/env/1A"));
+            ::testing::UnorderedElementsAre("/s3Bucket", "/s3Region", "/env/1A"));
+    }
+    try {
+        start(R"({"s3Bucket":"demo","awsAccessKeyId":"k"})");
+        FAIL();
+    } catch (const Error& failure) {
+        EXPECT_EQ(failure.problems().at(0).field, "/awsSecretAccessKey");
     }
     EXPECT_EQ(error({"POST", "/api/containers/start", "{}"}), "VALIDATION_FAILED 400");
     EXPECT_EQ(
@@ -116,6 +122,7 @@ TEST_F(ActionTest, AKeyMayHaveSoManyContainersAtATime)
     principal.name = "bob";
     started();
     principal.name = "alice";
+    ask({"DELETE", "/api/containers/" + id});
     set_status(id, [](WorkspaceStatus& status) { status.phase = Phase::stopped; });
     started();
 }
