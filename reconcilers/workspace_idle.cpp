@@ -1,81 +1,182 @@
-// The part of WorkspaceReconciler that stops what nobody uses. The decision is idle.hpp's.
+#include "reconcilers/workspace_idle.hpp"
 
-#include "controller/base/log.hpp"
-#include "reconcilers/idle.hpp"
-#include "reconcilers/workspace.hpp"
+#include <algorithm>
 
 namespace berth {
 
 namespace {
 
-std::string since(const ActivityStatus& activity)
+Duration timeout_of(const WorkspaceSpec& spec, const IdleSettings& settings)
 {
-    for (const auto& signal : activity.signals)
-        if (signal.at && detail::enumerator_name(signal.kind) == activity.decidedBy)
-            return "nothing since " + activity.decidedBy + " at " + format_time(*signal.at);
-    return "nothing since the " + activity.decidedBy;
+    return spec.idle.timeoutSeconds > 0 ? Duration{std::chrono::seconds{spec.idle.timeoutSeconds}}
+                                        : settings.timeout;
 }
 
-bool is_judged(const Workspace& workspace)
+bool counts(ActivityKind kind, IdleMode mode, const IdlePolicy& policy)
 {
-    return workspace.status.phase == Phase::running && workspace.spec.pool.empty() &&
-           workspace.spec.desiredState == DesiredState::running && !workspace.metadata.deletionTimestamp;
+    if (mode == IdleMode::filesOnly) return kind == ActivityKind::files;
+    return kind != ActivityKind::cpu || policy.holdCpuPercent > 0;
+}
+
+/// A start, restart or claim is use.
+Time run_began(const WorkspaceStatus& status, Time now)
+{
+    Time began = status.startedAt.value_or(Time{});
+    for (const auto& change : status.history)
+        if (change.phase == Phase::running && change.at) began = std::max(began, *change.at);
+    return began == Time{} ? now : std::min(began, now);
+}
+
+/// The newest of each kind. A sign without a time says that its kind can't be looked at.
+void take_over(
+    std::vector<ActivitySignal>& signals, const std::vector<ActivitySignal>& more, Duration ahead, Time now)
+{
+    for (auto signal : more) {
+        if (signal.at) signal.at = std::min(*signal.at - ahead, now);
+        const auto same = [&](const ActivitySignal& known) { return known.kind == signal.kind; };
+        const auto known = std::find_if(signals.begin(), signals.end(), same);
+        if (known == signals.end())
+            signals.push_back(std::move(signal));
+        else if (!signal.at || !known->at || *signal.at > *known->at)
+            *known = std::move(signal);
+    }
+}
+
+class Judge {
+public:
+    Judge(const Workspace& workspace, const std::optional<WorkspaceReportSpec>& report,
+        const IdleSettings& settings, Duration agent_stale, Time now)
+        : ws_(workspace),
+          report_(report),
+          settings_(settings),
+          agent_stale_(agent_stale),
+          now_(now),
+          mode_(idle_mode(workspace.spec, settings))
+    {}
+
+    IdleVerdict judge()
+    {
+        gather();
+        auto& status = verdict_.status;
+        if (mode_ == IdleMode::off)
+            status.state = IdleState::off;
+        else if (!can_tell())
+            status.state = IdleState::unknown;
+        else
+            weigh();
+        return std::move(verdict_);
+    }
+
+private:
+    void gather();
+    bool can_tell();
+    bool cant_tell(std::string reason, std::string message);
+    void weigh();
+    Time deadline();
+    void look_at(Time at)
+    {
+        const auto after = std::max<Duration>(at - now_, Duration{0});
+        verdict_.next_look = verdict_.next_look ? std::min(*verdict_.next_look, after) : after;
+    }
+
+    const Workspace& ws_;
+    const std::optional<WorkspaceReportSpec>& report_;
+    const IdleSettings& settings_;
+    Duration agent_stale_;
+    Time now_;
+    IdleMode mode_;
+    Time reported_{}; ///< by our clock, never in the future
+    IdleVerdict verdict_;
+};
+
+void Judge::gather()
+{
+    const auto& before = ws_.status.activity;
+    auto& signals = verdict_.status.signals;
+    if (before) take_over(signals, before->signals, Duration{0}, now_);
+    std::erase_if(
+        signals, [](const ActivitySignal& signal) { return !signal.at; }); // what was missing may be back
+    if (report_) {
+        const auto at = report_->reportedAt.value_or(Time{});
+        const Duration ahead = std::max<Duration>(at - now_, Duration{0});
+        reported_ = at - ahead;
+        take_over(signals, report_->activity, ahead, now_);
+    }
+    std::sort(signals.begin(), signals.end(), [](const auto& a, const auto& b) { return a.kind < b.kind; });
+    for (const auto& signal : signals)
+        if (signal.at) verdict_.last_activity = std::max(verdict_.last_activity.value_or(Time{}), *signal.at);
+}
+
+bool Judge::cant_tell(std::string reason, std::string message)
+{
+    verdict_.unknown_reason = std::move(reason);
+    verdict_.unknown_message = std::move(message) + "; it is not stopped for inactivity meanwhile";
+    return false;
+}
+
+/// Unknown is not idle.
+bool Judge::can_tell()
+{
+    const auto node = ws_.status.nodeName.empty() ? ws_.status.nodeId : ws_.status.nodeName;
+    const bool current = report_ && report_->container.incarnation == ws_.status.incarnation;
+    if (!current || now_ - reported_ >= agent_stale_)
+        return cant_tell("AgentSilent", "nothing is heard of the workspace from node " + node);
+    look_at(reported_ + agent_stale_);
+    for (const auto& signal : verdict_.status.signals)
+        if (!signal.at && counts(signal.kind, mode_, ws_.spec.idle))
+            return cant_tell("SignsMissing", "the agent on node " + node + " can't look for signs of use: " +
+                                                 detail::enumerator_name(signal.kind));
+    return true;
+}
+
+/// By the signs alone, and by what the user has asked for.
+Time Judge::deadline()
+{
+    auto& status = verdict_.status;
+    Time last = run_began(ws_.status, now_);
+    status.decidedBy = "start";
+    for (const auto& signal : status.signals) {
+        if (!signal.at || *signal.at <= last || !counts(signal.kind, mode_, ws_.spec.idle)) continue;
+        last = *signal.at;
+        status.decidedBy = detail::enumerator_name(signal.kind);
+    }
+    const Time end = last + timeout_of(ws_.spec, settings_);
+    const auto& keep = ws_.spec.keepUntil;
+    if (!keep || *keep <= end) return end;
+    status.decidedBy = "extend";
+    return *keep;
+}
+
+void Judge::weigh()
+{
+    auto& status = verdict_.status;
+    const Duration warning = std::min<Duration>(settings_.warning, timeout_of(ws_.spec, settings_) / 2);
+    Time end = deadline();
+    if (now_ < end - warning) {
+        status.state = status.decidedBy == "extend" ? IdleState::held : IdleState::active;
+        status.stopsAt = end;
+        return look_at(end - warning);
+    }
+    const auto& before = ws_.status.activity;
+    const bool warned = before && before->stopsAt &&
+                        (before->state == IdleState::warning || before->state == IdleState::expired);
+    end = std::max(end, warned ? *before->stopsAt : now_ + warning);
+    status.stopsAt = end;
+    status.state = now_ >= end && reported_ >= end ? IdleState::expired : IdleState::warning;
+    if (now_ < end) look_at(end);
 }
 
 } // namespace
 
-/// Writes what is known of its use into the status, and asks for the stop when its time is over.
-awaitable<> WorkspaceReconciler::judge_idle(Workspace& workspace, const Seen& seen, Plan& plan)
+IdleMode idle_mode(const WorkspaceSpec& spec, const IdleSettings& settings)
 {
-    auto& status = workspace.status;
-    if (!is_judged(workspace)) {
-        status.activity.reset();
-        remove_condition(status.conditions, condition::kIdleUnknown);
-        co_return;
-    }
-    const auto now = clock_.now();
-    auto verdict = idle_verdict(workspace, seen.report, settings_.idle, settings_.life.agent_stale, now);
-    if (verdict.last_activity) status.lastActivity = verdict.last_activity;
-    if (verdict.next_look)
-        plan.next_look = std::min(plan.next_look.value_or(*verdict.next_look), *verdict.next_look);
-    if (verdict.status.state == IdleState::unknown) {
-        Condition unknown{std::string(condition::kIdleUnknown), ConditionStatus::True, verdict.unknown_reason,
-            verdict.unknown_message, {}, workspace.metadata.generation};
-        set_condition(status.conditions, std::move(unknown), now);
-    } else {
-        remove_condition(status.conditions, condition::kIdleUnknown);
-    }
-    // The transaction judges once more, from the same state before.
-    const auto before = std::exchange(status.activity, std::move(verdict.status));
-    if (status.activity->state == IdleState::expired) co_await stop_idle(workspace, before);
+    return settings.mode == IdleMode::off ? IdleMode::off : spec.idle.mode.value_or(settings.mode);
 }
 
-/// One transaction, and only if nothing has changed since: neither the wish nor, by a newer report, the use.
-awaitable<> WorkspaceReconciler::stop_idle(const Workspace& workspace, std::optional<ActivityStatus> before)
+IdleVerdict idle_verdict(const Workspace& workspace, const std::optional<WorkspaceReportSpec>& report,
+    const IdleSettings& settings, Duration agent_stale, Time now)
 {
-    auto work = [seen = workspace, before, idle = settings_.idle, stale = settings_.life.agent_stale,
-                    now = clock_.now()](Txn& txn) {
-        const auto key = key_of(seen);
-        auto stored = txn.get<Workspace>(key);
-        const bool same = stored && stored->metadata.uid == seen.metadata.uid &&
-                          stored->metadata.generation == seen.metadata.generation;
-        if (!same || !is_judged(seen)) return false;
-        auto report = txn.get<WorkspaceReport>(key);
-        if (!report) return false;
-        auto judged = seen;
-        judged.status.activity = before;
-        const auto verdict = idle_verdict(judged, report->spec, idle, stale, now);
-        if (verdict.status.state != IdleState::expired) return false;
-        stored->spec.desiredState = DesiredState::stopped;
-        stored->spec.stopReason = "inactivity";
-        txn.update(*stored);
-        const auto detail = "inactivity: " + since(verdict.status);
-        txn.audit({"berthd", "stop", std::string(Workspace::kind().kind), key, detail});
-        return true;
-    };
-    if (!co_await store_.transact(std::move(work))) co_return;
-    log::info("stopping an idle workspace",
-        {{"workspace", workspace.metadata.name}, {"why", since(*workspace.status.activity)}});
+    return Judge{workspace, report, settings, agent_stale, now}.judge();
 }
 
 } // namespace berth

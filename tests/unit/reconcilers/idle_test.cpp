@@ -1,6 +1,6 @@
 // When an unused workspace is stopped: the arithmetic, and the reconciler that acts on it.
 
-#include "reconcilers/idle.hpp"
+#include "reconcilers/workspace_idle.hpp"
 #include "tests/unit/reconcilers/plan_fixture.hpp"
 #include "tests/unit/reconcilers/workspace_fixture.hpp"
 
