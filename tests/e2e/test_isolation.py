@@ -157,8 +157,8 @@ def test_the_internet_is_open(install, pair, outside):
                                            ["icmp", outside.address, 0]]))
         return True
     wait_until(answers, 20, "the server outside is reached from inside")
-    page = pair[0].shell(f"python3 -c \"import urllib.request as u; o = u.build_opener(u.ProxyHandler({{}})); "
-                         f"print(o.open('http://{outside.address}/', timeout=5).read().decode())\"")
+    page = pair[0].shell(f"python3 -c \"import socket; s = socket.create_connection(('{outside.address}', 80), 5); "
+                         f"s.sendall(b'GET / HTTP/1.0\\r\\n\\r\\n'); print(s.makefile('rb').read()[-7:].decode())\"")
     assert page == "outside"
 
 

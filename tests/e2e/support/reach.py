@@ -1,11 +1,11 @@
 """What can be reached from somewhere: asked from inside a workspace, or from another namespace as a control."""
 
-import json
+import ast
 import subprocess
 
-# Runs where the question is asked; needs nothing but Python. Reads [[protocol, host, port], …], all asked at once.
+# Runs where the question is asked; needs nothing but the smallest Python. Reads [[protocol, host, port], …], all asked at once.
 PROBE = r"""
-import errno, json, socket, struct, sys, threading
+import errno, socket, struct, sys, threading
 def tcp(host, port):
     with socket.create_connection((host, port), timeout=3):
         return "open"
@@ -26,25 +26,25 @@ def ask(index, protocol, host, port):
         answers[index] = {"tcp": tcp, "udp": udp, "icmp": icmp}[protocol](host, port)
     except OSError as error:
         answers[index] = errno.errorcode.get(error.errno, "timeout") if error.errno else "timeout"
-targets = json.loads(sys.argv[1])
+targets = eval(sys.argv[1])
 answers = [None] * len(targets)
 threads = [threading.Thread(target=ask, args=(i, *t)) for i, t in enumerate(targets)]
 for t in threads: t.start()
 for t in threads: t.join()
-print(json.dumps(answers))
+print(repr(answers))
 """
 
 
 def reach_from_container(docker, container, targets):
     """{(protocol, host, port): "open" or what came instead} as a process inside the container sees it."""
-    answers = json.loads(docker.run("exec", container, "python3", "-c", PROBE, json.dumps(targets), timeout=60))
+    answers = ast.literal_eval(docker.run("exec", container, "python3", "-c", PROBE, repr(targets), timeout=60))
     return dict(zip(map(tuple, targets), answers))
 
 
 def reach_from_namespace(docker, container, targets):
     """The same from the container's network namespace, whatever the image holds."""
-    done = in_namespace(docker, container, "python3", "-c", PROBE, json.dumps(targets))
-    return dict(zip(map(tuple, targets), json.loads(done)))
+    done = in_namespace(docker, container, "python3", "-c", PROBE, repr(targets))
+    return dict(zip(map(tuple, targets), ast.literal_eval(done)))
 
 
 def in_namespace(docker, container, *command):
