@@ -1,6 +1,7 @@
 #include "reconcilers/warm_pool_plan.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 namespace berth {
@@ -252,6 +253,8 @@ void PoolPlanner::conclude()
         else
             set("Degraded", false, "AsExpected", "");
     }
+    if (!find_condition(st_.conditions, "Degraded"))
+        set("Degraded", true, "Failed", "a slot could not be made");
     const auto so_far = std::to_string(st_.ready) + " of " + std::to_string(st_.wanted) + " slots are ready";
     const bool full = st_.ready >= st_.wanted;
     const bool degraded = find_condition(st_.conditions, "Degraded")->status == ConditionStatus::True;
@@ -279,6 +282,9 @@ std::optional<PoolTrouble> trouble_of(const Workspace& slot)
     if (status.phase != Phase::starting) return std::nullopt;
     const auto* placed = find_condition(status.conditions, "Placed");
     if (!placed || placed->status != ConditionStatus::False) return std::nullopt;
+    // Other reasons only say what it waits for.
+    constexpr std::array kVerdicts{"ImageMissing", "NoNodeFits", "TaskRejected", "ServiceRefused", "NoImage"};
+    if (std::find(kVerdicts.begin(), kVerdicts.end(), placed->reason) == kVerdicts.end()) return std::nullopt;
     return PoolTrouble{placed->reason, placed->message.empty() ? status.message : placed->message};
 }
 
