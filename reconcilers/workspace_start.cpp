@@ -24,6 +24,13 @@ bool usable(const WorkspaceReportSpec& report, bool isolation)
     return serves(report) && (report.isolated || !isolation);
 }
 
+/// What was only waiting for its time has no time left.
+std::string given_up_as(const std::string& reason)
+{
+    if (reason == "ContainerStarting") return "StartTimeout";
+    return reason == "Restoring" ? "RestoreTimeout" : reason;
+}
+
 } // namespace
 
 bool wants_probe(
@@ -139,7 +146,7 @@ void WorkspaceDecider::without_service()
     if (seen_.obstacle) return fail(seen_.obstacle->reason, seen_.obstacle->message);
     if (past_deadline()) {
         const auto why = why_not_running();
-        return fail(why.reason, why.message);
+        return fail(given_up_as(why.reason), why.message);
     }
     because_ = "NothingInTheWay";
     plan_.step = Step::Create;
@@ -181,7 +188,7 @@ void WorkspaceDecider::judge_start()
     }
     const auto why = why_not_running();
     if (past_deadline() && !restoring())
-        return fail(why.reason == "ContainerStarting" ? "StartTimeout" : why.reason, why.message);
+        return fail(given_up_as(why.reason), why.message);
     if (!up) set(condition::kPlaced, false, why.reason, why.message);
     because_ = why.reason;
     st_.message = why.message;

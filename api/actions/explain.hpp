@@ -6,6 +6,8 @@
 #include "api/actions/workspace_cache.hpp"
 #include "api/http/router.hpp"
 
+#include <span>
+
 namespace berth {
 
 /// What stands between a workspace and what is wanted of it.
@@ -57,7 +59,7 @@ struct ReasonHelp {
 };
 /// Null for one that is not in the table.
 const ReasonHelp* reason_help(std::string_view reason);
-const std::vector<ReasonHelp>& reason_table();
+std::span<const ReasonHelp> reason_table();
 
 /// Pure. `start_timeout` as the reconciler has it.
 Explanation explain(const Workspace& workspace, Duration start_timeout);

@@ -341,8 +341,9 @@ TEST(WorkspacePlanStart, ARestoreThatMovesOnIsNotTimedOut)
     seen.report->reportedAt = later - std::chrono::seconds{30};
     EXPECT_EQ(plan(a_workspace(Phase::starting), seen, later).status.phase, Phase::starting);
     seen.report->reportedAt = later - std::chrono::minutes{10};
-    EXPECT_EQ(plan(a_workspace(Phase::starting), seen, later).status.phase, Phase::failed)
-        << "a silent agent";
+    const auto silent = plan(a_workspace(Phase::starting), seen, later);
+    ASSERT_EQ(silent.status.phase, Phase::failed) << "a silent agent";
+    EXPECT_EQ(condition_of(silent, "Failed")->reason, "RestoreTimeout");
 }
 
 TEST(WorkspacePlanStart, ARefusedTaskIsTriedAgainWithoutCountingAsACrash)
