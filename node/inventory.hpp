@@ -94,7 +94,7 @@ private:
     bool doubted_ = false; ///< an unexpectedly empty list was seen once
     Found parts_;
     std::map<std::string, std::pair<std::string, docker::Container>> details_; ///< by id: state and details
-    std::map<std::string, OomKills> oom_; ///< by container id
+    std::map<std::string, OomKills> oom_;                                      ///< by container id
     std::set<std::string> stale_;                                              ///< ids that events named
     std::map<std::string, Tick> removed_; ///< volumes that we removed, and when
     std::size_t running_ = 0;

@@ -1,7 +1,7 @@
 #pragma once
-// One decision about one workspace, split over four files: workspace_plan.cpp (what is common), workspace_stop.cpp
-// (towards stopped), workspace_start.cpp (towards running) and workspace_keep.cpp (running, replacing, failing). Only
-// these use it.
+// One decision about one workspace, split over four files: workspace_plan.cpp (what is common),
+// workspace_stop.cpp (towards stopped), workspace_start.cpp (towards running) and workspace_keep.cpp
+// (running, replacing, failing). Only these use it.
 
 #include "reconcilers/workspace_plan.hpp"
 

@@ -1,5 +1,5 @@
-// The part of WorkspaceDecider that keeps a workspace running, and gives up honestly: ended and refused tasks, bad
-// health, failure.
+// The part of WorkspaceDecider that keeps a workspace running, and gives up honestly: ended and refused
+// tasks, bad health, failure.
 
 #include "reconcilers/workspace_decider.hpp"
 
@@ -60,7 +60,8 @@ bool WorkspaceDecider::refused()
         const bool rejected = task.stage == TaskStage::refused;
         const bool unplaced = task.stage == TaskStage::waiting && task_problem(task.message) == "NoNodeFits";
         if (!rejected && !unplaced) continue;
-        const auto why = node_lost() ? why_waiting_for_end() : Obstacle{task_problem(task.message), task.message};
+        const auto why =
+            node_lost() ? why_waiting_for_end() : Obstacle{task_problem(task.message), task.message};
         set(condition::kPlaced, false, why.reason, why.message);
         because_ = why.reason;
         st_.message = why.reason == "ImageMissing" ? "its image is not there: " + why.message
@@ -126,7 +127,8 @@ void WorkspaceDecider::judge_silence()
     const auto& node = st_.nodeName.empty() ? st_.nodeId : st_.nodeName;
     because_ = !node_lost() ? "AgentSilent" : seen_.node_known ? "NodeDown" : "NodeGone";
     set(condition::kHealthy, ConditionStatus::Unknown, because_,
-        node_lost() ? "node " + node + " can't be reached" : "the agent on node " + node + " does not report");
+        node_lost() ? "node " + node + " can't be reached"
+                    : "the agent on node " + node + " does not report");
 }
 
 /// After so much good health the past does not count any more.
@@ -140,15 +142,17 @@ void WorkspaceDecider::end_incident()
 
 void WorkspaceDecider::fail(std::string reason, std::string message)
 {
-    mark_failed(st_, {std::move(reason), std::move(message)}, seen_.settings_hash, ws_.metadata.generation, now_);
+    mark_failed(
+        st_, {std::move(reason), std::move(message)}, seen_.settings_hash, ws_.metadata.generation, now_);
     if (seen_.service && seen_.service->ours) remove_service("Failed");
 }
 
-/// A restart that is asked for, or settings that may do better, lead out of here; nothing else that is written into
-/// the spec does. The files stay on their node until then.
+/// A restart that is asked for, or settings that may do better, lead out of here; nothing else that is
+/// written into the spec does. The files stay on their node until then.
 void WorkspaceDecider::stay_failed()
 {
-    if (st_.failedRequest.empty()) st_.failedRequest = seen_.settings_hash; // failed before this was written down
+    if (st_.failedRequest.empty())
+        st_.failedRequest = seen_.settings_hash; // failed before this was written down
     const bool asked = ws_.spec.restarts != st_.observedRestarts;
     const bool other_settings = !seen_.obstacle && st_.failedRequest != seen_.settings_hash;
     if (asked || other_settings) return begin(asked ? "StartedAgain" : "SettingsChanged");

@@ -188,7 +188,8 @@ void WorkspaceDecider::keep_receipt(const Receipt& receipt)
 {
     constexpr std::size_t kReceipts = 10;
     auto& all = st_.receipts;
-    if (!all.empty() && all.back().manifestHash == receipt.manifestHash && all.back().final == receipt.final) return;
+    if (!all.empty() && all.back().manifestHash == receipt.manifestHash && all.back().final == receipt.final)
+        return;
     all.push_back(receipt);
     if (all.size() > kReceipts) all.erase(all.begin());
 }

@@ -55,7 +55,7 @@ struct Seen {
     bool isolation = true;            ///< a workspace is usable only behind its network filter
     bool node_known = true;           ///< status.nodeId is a member of the Swarm (true when none is set)
     bool node_up = true;
-    std::string node_name; ///< of status.nodeId, as Docker calls it
+    std::string node_name;             ///< of status.nodeId, as Docker calls it
     std::optional<Time> agent_seen_at; ///< last report of the agent on status.nodeId
     Time watching_since{};             ///< nobody has listened to agents before
 };
@@ -96,7 +96,8 @@ inline constexpr std::string_view kMemoryPressure = "MemoryPressure";
 /// Into another phase, with a line in the history.
 void enter_phase(WorkspaceStatus& status, Phase phase, std::string reason, std::string message, Time now);
 /// Into `failed`, where it rests until other settings (or somebody) ask for another attempt.
-void mark_failed(WorkspaceStatus& status, Obstacle why, std::string settings_hash, std::int64_t generation, Time now);
+void mark_failed(
+    WorkspaceStatus& status, Obstacle why, std::string settings_hash, std::int64_t generation, Time now);
 
 /// What a look has shown, in a few words for people. No secrets.
 std::string what_was_seen(const WorkspaceStatus& status, const Seen& seen);

@@ -33,8 +33,7 @@ std::string given_up_as(const std::string& reason)
 
 } // namespace
 
-bool wants_probe(
-    const Workspace& workspace, const std::optional<WorkspaceReportSpec>& report, bool isolation)
+bool wants_probe(const Workspace& workspace, const std::optional<WorkspaceReportSpec>& report, bool isolation)
 {
     return workspace.status.phase == Phase::starting && !workspace.metadata.deletionTimestamp &&
            workspace.spec.desiredState == DesiredState::running && report &&
@@ -187,8 +186,7 @@ void WorkspaceDecider::judge_start()
         set(condition::kRouted, false, seen_.routed ? "NotServedYet" : "NotAskedYet");
     }
     const auto why = why_not_running();
-    if (past_deadline() && !restoring())
-        return fail(given_up_as(why.reason), why.message);
+    if (past_deadline() && !restoring()) return fail(given_up_as(why.reason), why.message);
     if (!up) set(condition::kPlaced, false, why.reason, why.message);
     because_ = why.reason;
     st_.message = why.message;
@@ -223,8 +221,8 @@ bool WorkspaceDecider::past_deadline() const
     if (restored && restored->status == ConditionStatus::True && restored->lastTransitionTime)
         since = std::max(since, *restored->lastTransitionTime);
     const bool incident = st_.incidentRestarts > 0;
-    return now_ - since >= (incident ? std::min(limits_.incident_deadline, limits_.start_deadline)
-                                     : limits_.start_deadline);
+    return now_ - since >=
+           (incident ? std::min(limits_.incident_deadline, limits_.start_deadline) : limits_.start_deadline);
 }
 
 Obstacle WorkspaceDecider::why_not_running() const

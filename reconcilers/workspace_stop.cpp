@@ -1,5 +1,5 @@
-// The half of WorkspaceDecider that leads to stopped: files are given up only for a receipt that stands for them,
-// for the proof that there are none, or by force.
+// The half of WorkspaceDecider that leads to stopped: files are given up only for a receipt that stands for
+// them, for the proof that there are none, or by force.
 
 #include "reconcilers/workspace_decider.hpp"
 
@@ -72,7 +72,8 @@ void WorkspaceDecider::stay_stopped()
     archive_in_time();
 }
 
-/// What is of interest only to somebody who looks into a stop of today goes; who it was, and where its files are, stays.
+/// What is of interest only to somebody who looks into a stop of today goes; who it was, and where its files
+/// are, stays.
 void WorkspaceDecider::archive_in_time()
 {
     if (st_.phase != Phase::stopped || ws_.metadata.deletionTimestamp) return;
@@ -85,11 +86,12 @@ void WorkspaceDecider::archive_in_time()
     enter(Phase::archived, "Archived", "archived");
 }
 
-/// Whether the agent has listed everything after it was told that no task of this workspace is left: what that list
-/// did not show can't come any more. Holds whatever the clocks say.
+/// Whether the agent has listed everything after it was told that no task of this workspace is left: what
+/// that list did not show can't come any more. Holds whatever the clocks say.
 bool WorkspaceDecider::nothing_can_come() const
 {
-    return seen_.report && st_.endedIncarnation == st_.incarnation && seen_.report->listedEnd == st_.incarnation;
+    return seen_.report && st_.endedIncarnation == st_.incarnation &&
+           seen_.report->listedEnd == st_.incarnation;
 }
 
 bool WorkspaceDecider::volumes_gone() const
@@ -120,7 +122,8 @@ bool WorkspaceDecider::accept_receipt()
     if (known) return true; // an agent that has cleaned up says it once more
     keep_receipt(receipt);
     if (report.restored)
-        set(condition::kFilesSafe, true, "FinalSync", std::to_string(receipt.files) + " files are in the bucket");
+        set(condition::kFilesSafe, true, "FinalSync",
+            std::to_string(receipt.files) + " files are in the bucket");
     else
         set(condition::kFilesSafe, true, "NothingToSave",
             "nothing was written on the node; what is in the bucket was not touched");
@@ -137,7 +140,8 @@ void WorkspaceDecider::confirm_files()
         const bool given_up = !seen_.node_known || now_ - entered(Phase::stopping) >= limits_.force_wait;
         if (cleaned || given_up) return stopped("stopped by force; unsaved files were given up");
     }
-    if (!safe && volumes_gone() && nothing_can_come()) return stopped("stopped; there were no files on the node");
+    if (!safe && volumes_gone() && nothing_can_come())
+        return stopped("stopped; there were no files on the node");
     st_.message = safe ? "all files are in the bucket; waiting for the node to clean up"
                        : "saving the files from node " + where(st_);
     because_ = safe ? "CleaningUp" : "SavingFiles";

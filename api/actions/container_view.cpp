@@ -93,7 +93,9 @@ std::string message_of(const Workspace& workspace)
     const bool wanted =
         workspace.spec.desiredState == DesiredState::running && !workspace.metadata.deletionTimestamp;
     const bool rests = status.phase == Phase::stopped || status.phase == Phase::archived;
-    if (!wanted) return rests || status.phase == Phase::stopping ? status.message : "stopping; the files are being saved";
+    if (!wanted)
+        return rests || status.phase == Phase::stopping ? status.message
+                                                        : "stopping; the files are being saved";
     if (rests || status.phase == Phase::stopping || status.phase == Phase::pending) return "starting";
     return workspace.spec.restarts != status.observedRestarts ? "restarting on request" : status.message;
 }
@@ -154,7 +156,8 @@ Workspace workspace_from(const StartRequest& request, const S3Defaults& defaults
     spec.idle = request.idle;
     Problems problems;
     if (request.exposeS3Credentials && request.awsAccessKeyId.empty())
-        problems.push_back({"/exposeS3Credentials", "needs credentials of your own: the install's are not shown"});
+        problems.push_back(
+            {"/exposeS3Credentials", "needs credentials of your own: the install's are not shown"});
     check_rules(spec, "", problems);
     check_rules(spec.s3, "/s3", problems);
     validate(spec, "", problems);
