@@ -21,8 +21,7 @@ public:
     explicit operator bool() const noexcept { return shared_ != nullptr; }
     const Workspace& operator*() const
     {
-        if (!shared_->decoded)
-            shared_->decoded = std::make_unique<const Workspace>(decode_entry<Workspace>(*shared_->entry));
+        if (!shared_->decoded) shared_->decoded = decode_entry<Workspace>(*shared_->entry);
         return *shared_->decoded;
     }
     const Workspace* operator->() const { return &**this; }
@@ -32,7 +31,7 @@ public:
 private:
     struct Shared {
         EntryPtr entry;
-        std::unique_ptr<const Workspace> decoded; ///< a pointer: one that nobody looks into takes no room
+        std::optional<Workspace> decoded;
     };
     std::shared_ptr<Shared> shared_;
 };

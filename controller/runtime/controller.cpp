@@ -113,9 +113,7 @@ void ControllerCore::on_observed(const docker::ObservedChange& change)
 
 void ControllerCore::wake(const Key& key)
 {
-    const auto entry = sources_.background ? parts_.store.find(plural_, key) : nullptr;
-    const bool waits = entry && sources_.background(*entry);
-    queue_.add(key, waits ? Priority::Background : Priority::User);
+    queue_.add(key, Priority::User);
     refresh_gauges();
 }
 

@@ -4,8 +4,6 @@
 #include "api/actions/containers.hpp"
 #include "api/actions/health.hpp"
 #include "api/actions/routes.hpp"
-#include "api/actions/usage.hpp"
-#include "api/http/resource.hpp"
 #include "tests/fakes/harness.hpp"
 
 #include <gtest/gtest.h>
@@ -14,11 +12,11 @@ namespace berth {
 
 class FakeBuckets final : public BucketCheck {
 public:
-    awaitable<BucketFacts> check(S3Source source) override
+    awaitable<> check(S3Source source) override
     {
         checked.push_back(source);
         if (!problem.empty()) throw Error{Errc::Invalid, problem}.as("INVALID_S3_BUCKET");
-        co_return BucketFacts{};
+        co_return;
     }
     std::vector<S3Source> checked;
     std::string problem;
@@ -26,18 +24,15 @@ public:
 
 class ActionTest : public ::testing::Test {
 protected:
-    static AdmissionSettings admission_settings()
+    static ContainerSettings container_settings()
     {
-        AdmissionSettings settings;
-        settings.s3 = {"http://s3.local:8333", "install-key", Secret{"install-secret"}, {}};
-        settings.key_limits = {{"bob", 1}};
+        ContainerSettings settings;
+        settings.s3 = {"http://s3.local:8333", "install-key", Secret{"install-secret"}};
         return settings;
     }
     void SetUp() override
     {
         containers.mount(router);
-        mount_resource<Workspace>(router, h.store(), h.clock, {}, &admission);
-        usage.mount(router);
         routes.mount(router);
         health.mount(router);
     }
@@ -102,10 +97,7 @@ protected:
     Router router;
     FakeBuckets buckets;
     WorkspaceCache cache{h.store()};
-    Capacity capacity{h.store(), cache, h.clock, CapacitySettings{}};
-    WorkspaceAdmission admission{h.store(), buckets, capacity, admission_settings()};
-    Containers containers{h.store(), cache, admission, h.clock, ContainerSettings{}};
-    UsageAction usage{h.store(), cache, h.clock, h.metrics};
+    Containers containers{h.store(), cache, buckets, h.clock, container_settings()};
     RouteTable routes{cache, h.io.get_executor(), h.clock, RouteSettings{}};
     DockerHealth docker_health{true, "20.10.24"};
     HealthAction health{h.store(), cache, h.clock, [this] { return docker_health; }};
