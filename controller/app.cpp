@@ -10,6 +10,8 @@ namespace berth {
 namespace {
 
 constexpr std::string_view kInstallIdName = "install-id";
+/// So long the Swarm is watched closely after a proxy has connected: filters follow its address.
+constexpr Duration kProxyUp = std::chrono::seconds{2};
 constexpr Duration kSwarmRetry = std::chrono::seconds{2};
 constexpr Duration kSweepPeriod = std::chrono::seconds{30};
 
@@ -18,15 +20,53 @@ PublicAddress public_address(const Config& config)
     return {config.public_scheme, config.domain, config.public_port, config.routing_mode};
 }
 
-WorkspaceSettings workspace_settings(const Config& config, const std::string& install_id)
+WorkspaceSettings workspace_settings(
+    const Config& config, const std::string& install_id, const std::string& probe_token)
 {
     WorkspaceSettings settings;
     settings.install_id = install_id;
     settings.edge_network = config.edge_network;
     settings.address = public_address(config);
     settings.route_labels = config.route_source == RouteSource::labels;
+    settings.route_entrypoint = config.route_entrypoint;
+    settings.route_cert_resolver = config.route_cert_resolver;
+    settings.api_url = config.edge_callback_url;
+    settings.probe_token = probe_token;
+    settings.platform_key = config.s3_access_key;
     settings.image = config.workspace_image;
+    settings.isolation = config.isolation == Switch::on;
+    settings.idle = {config.inactivity_mode, config.inactivity_timeout, config.inactivity_warning};
     settings.limits = {config.cpu_limit, config.memory_limit.bytes};
+    settings.life.start_deadline = config.start_timeout;
+    settings.life.archive_after = config.archive_after;
+    return settings;
+}
+
+EdgeSettings edge_settings(const Config& config, const std::string& install_id)
+{
+    EdgeSettings settings;
+    settings.install_id = install_id;
+    settings.edge_network = config.edge_network;
+    settings.proxy_service = config.proxy_service;
+    return settings;
+}
+
+/// What a workspace without a template runs.
+WorkspaceTemplateSpec install_flavor(const Config& config)
+{
+    WorkspaceTemplateSpec flavor;
+    flavor.image = config.workspace_image;
+    flavor.limits = {config.cpu_limit, config.memory_limit.bytes};
+    return flavor;
+}
+
+/// A pool stops growing, and gives up slots, well before a user would be refused.
+PoolSettings pool_settings(const Config& config)
+{
+    PoolSettings settings;
+    settings.flavor = install_flavor(config);
+    settings.limits.grow_below_percent = config.max_memory_percent * 0.9;
+    settings.limits.yield_above_percent = config.max_memory_percent * 0.95;
     return settings;
 }
 
@@ -34,8 +74,37 @@ ContainerSettings container_settings(const Config& config)
 {
     ContainerSettings settings;
     settings.address = public_address(config);
-    settings.s3 = {config.s3_endpoint, config.s3_access_key, config.s3_secret_key};
+    settings.flavor = install_flavor(config);
+    return settings;
+}
+
+CapacitySettings capacity_settings(const Config& config)
+{
+    CapacitySettings settings;
     settings.max_memory_percent = config.max_memory_percent;
+    settings.reserved_memory = std::min(WorkspaceSettings{}.reserved_memory, config.memory_limit.bytes);
+    return settings;
+}
+
+S3Defaults s3_defaults(const Config& config)
+{
+    return {config.s3_endpoint, config.s3_access_key, config.s3_secret_key, endpoint_rules(config)};
+}
+
+AdmissionSettings admission_settings(const Config& config, const std::vector<ConfiguredKey>& keys)
+{
+    AdmissionSettings settings;
+    settings.s3 = s3_defaults(config);
+    for (const auto& key : keys)
+        if (key.max_containers > 0) settings.key_limits[owner_label(key.name)] = key.max_containers;
+    return settings;
+}
+
+BucketCheckSettings bucket_check_settings(const Config& config)
+{
+    BucketCheckSettings settings;
+    settings.own_endpoint = config.s3_endpoint;
+    settings.endpoints = endpoint_rules(config);
     return settings;
 }
 
@@ -44,6 +113,7 @@ RouteSettings route_settings(const Config& config)
     RouteSettings settings;
     settings.address = public_address(config);
     settings.tls = config.public_scheme == "https";
+    settings.api_url = config.edge_callback_url;
     return settings;
 }
 
@@ -101,11 +171,18 @@ struct App::Parts {
           docker(docker_transport, clock, docker_options(metrics)),
           observed(executors.io, clock, docker, observed_options(config)),
           traefik(executors.io, clock, Endpoint::parse(config.traefik_url)),
-          workspace(store, docker, observed, traefik, clock, workspace_settings(config, id), &metrics),
-          node(store, observed, clock), orphans(store, docker, observed, id),
+          workspace(store, docker, observed, traefik, clock, workspace_settings(config, id, probe_token), &metrics),
+          warm_pool(store, clock, pool_settings(config), &metrics), node(store, observed, clock), edge(store, observed, clock, edge_settings(config, id)), orphans(store, docker, observed, id),
           manager(store, observed, clock, metrics, executors.io), workspaces(store),
-          routes(workspaces, executors.io, clock, route_settings(config)), bucket_check(executors.work, clock),
-          containers(store, workspaces, bucket_check, clock, container_settings(config)),
+          routes(workspaces, executors.io, clock, route_settings(config)),
+          page(workspaces, PageSettings{public_address(config), probe_token}), logs(workspaces, executors.io, clock),
+          bucket_check(executors.work, clock, bucket_check_settings(config)),
+          capacity(store, workspaces, clock, capacity_settings(config)),
+          admission(store, bucket_check, capacity, admission_settings(config, keys)),
+          containers(store, workspaces, admission, clock, container_settings(config)),
+          extend(store, clock, public_address(config)), usage(store, workspaces, clock, metrics),
+          explain(workspaces, config.start_timeout),
+          container_files(store, workspaces, clock),
           health(store, workspaces, clock, [this] { return docker_health(); }), authenticator(std::move(keys), store),
           server(executors.io, clock, router, authenticator, server_options(config, metrics, executors.work)),
           tasks(executors.io)
@@ -114,19 +191,30 @@ struct App::Parts {
     DockerHealth docker_health() const { return {observed.connected(), engine_version}; }
 
     std::string install_id;
+    std::string probe_token = random_text(40); ///< of this process
     std::string engine_version;
     HttpClient docker_transport;
     docker::Client docker;
     docker::Observed observed;
     HttpClient traefik;
     WorkspaceReconciler workspace;
+    WarmPoolReconciler warm_pool;
     NodeReconciler node;
+    EdgeReconciler edge;
     OrphanSweeper orphans;
     Manager manager;
     WorkspaceCache workspaces;
     RouteTable routes;
+    WorkspacePage page;
+    Logs logs;
     S3BucketCheck bucket_check;
+    Capacity capacity;
+    WorkspaceAdmission admission;
     Containers containers;
+    ContainerExtend extend;
+    UsageAction usage;
+    ExplainAction explain;
+    ContainerFiles container_files;
     HealthAction health;
     Router router;
     Authenticator authenticator;
@@ -146,6 +234,7 @@ awaitable<> App::run()
 {
     co_await open_store();
     const auto id = co_await install_id();
+    co_await ensure_default_pool(*store_, config_.pre_warmed_queue_size);
     parts_ = std::make_unique<Parts>(executors_, config_, std::move(keys_), clock_, metrics_, *store_, id);
     mount();
     std::exception_ptr failure;
@@ -175,6 +264,7 @@ awaitable<> App::open_store()
 {
     StoreOptions options{config_.data_dir, executors_.io, executors_.db, clock_};
     options.metrics = &metrics_;
+    options.audit_keep = config_.audit_keep;
     store_ = co_await Store::open(std::move(options));
 }
 
@@ -190,12 +280,19 @@ awaitable<std::string> App::install_id()
 void App::mount()
 {
     auto& p = *parts_;
-    register_kinds(p.manager, p.router, *store_, clock_, {p.workspace, p.node});
+    register_kinds(p.manager, p.router, *store_, clock_, {p.workspace, p.node, p.edge, p.warm_pool}, {p.admission});
+    p.routes.on_connect = [&p] { p.observed.watch_closely(kProxyUp); };
     p.observed.on_relist([this] { metrics_.docker_relists->Increment(); });
     p.manager.every("orphans", kSweepPeriod, [&p] { return p.orphans.sweep(); });
     p.containers.mount(p.router);
+    p.explain.mount(p.router);
+    p.container_files.mount(p.router);
     p.health.mount(p.router);
+    p.extend.mount(p.router);
+    p.usage.mount(p.router);
     p.routes.mount(p.router);
+    p.page.mount(p.router);
+    p.logs.mount(p.router);
     Doc doc{.summary = "Metrics for Prometheus", .tag = "Operation", .roles = kReaders};
     doc.content_type = std::string(Metrics::kContentType);
     p.router.get("/metrics", std::move(doc), &App::metrics, this);
@@ -210,6 +307,7 @@ awaitable<Reply> App::metrics(Call)
     for (const auto& [key, workspace] : parts_->workspaces.all()) ++counts[workspace.phase()];
     for (const auto& [phase, count] : counts) metrics_.workspaces.with({phase}).Set(count);
     metrics_.workspaces_at_risk->Set(at_risk());
+    parts_->usage.measure();
     metrics_.routes->Set(double(parts_->routes.workspaces() * kWorkspacePorts.size()));
     const auto& seen = parts_->observed;
     metrics_.docker_objects.with({"service"}).Set(double(seen.services().size()));

@@ -2,9 +2,15 @@
 // berthd as one object: makes every part, connects them, runs them and stops them in order.
 
 #include "api/actions/bucket_check.hpp"
+#include "api/actions/container_files.hpp"
 #include "api/actions/containers.hpp"
+#include "api/actions/explain.hpp"
+#include "api/actions/extend.hpp"
 #include "api/actions/health.hpp"
+#include "api/actions/logs.hpp"
 #include "api/actions/routes.hpp"
+#include "api/actions/usage.hpp"
+#include "api/actions/workspace_page.hpp"
 #include "api/http/server.hpp"
 #include "controller/base/async.hpp"
 #include "controller/config.hpp"

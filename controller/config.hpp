@@ -2,6 +2,8 @@
 // What berthd reads from its environment.
 
 #include "api/types/urls.hpp"
+#include "api/types/workspace.hpp"
+#include "controller/base/endpoint_rules.hpp"
 #include "controller/base/log_settings.hpp"
 
 namespace berth {
@@ -26,9 +28,14 @@ struct Config {
     RoutingMode routing_mode = RoutingMode::host;
     RouteSource route_source = RouteSource::http;
     std::string traefik_url = "http://traefik:80";
+    std::string edge_callback_url = "http://berthd:3001";
+    std::string route_entrypoint;
+    std::string route_cert_resolver;
 
     std::string edge_network = "berth-edge";
     std::string edge_subnet = "10.201.0.0/16";
+    Switch isolation = Switch::on;
+    std::string proxy_service;
     std::string advertise_address;
     std::string install_id;
 
@@ -36,18 +43,29 @@ struct Config {
     double cpu_limit = 2;
     ByteSize memory_limit{4LL << 30};
     std::uint32_t max_memory_percent = 90;
+    std::uint32_t pre_warmed_queue_size = 10;
+
+    Duration inactivity_timeout = std::chrono::minutes{10};
+    IdleMode inactivity_mode = IdleMode::all;
+    Duration inactivity_warning = std::chrono::minutes{2};
 
     std::string s3_endpoint;
+    std::string s3_endpoint_allow;
     std::string s3_access_key;
     Secret s3_secret_key;
     std::string s3_key_file;
 
+    Duration start_timeout = std::chrono::minutes{5};
+    Duration archive_after = std::chrono::hours{24};
+    Duration audit_keep = std::chrono::days{90};
     Duration relist_interval = std::chrono::seconds{30};
     LogSettings log;
 };
 
 /// The one table of variables; refers into `config`.
 std::vector<EnvSetting> config_settings(Config& config);
+/// Which S3 servers users may name, beside the install's own.
+EndpointRules endpoint_rules(const Config& config);
 /// Reads the environment and the key files that it names, and checks what single values can't say.
 /// Throws Error{Invalid} with the names of the variables.
 Config load_config(const EnvLookup& lookup);

@@ -130,8 +130,20 @@ engine_values() {
     [[ $DOCKER_HOST == unix://* ]] || die "the local install needs an engine on a unix socket, not $DOCKER_HOST"
     export BERTH_ENGINE_SOCKET=${BERTH_ENGINE_SOCKET:-$socket}
     export BERTH_NODE_ENGINE_SOCKET=${BERTH_NODE_ENGINE_SOCKET:-$socket}
-    export BERTH_ENGINE_NETNS_DIR=$ENGINE_NETNS_DIR BERTH_ENGINE_VOLUMES_DIR=$ENGINE_VOLUMES_DIR
-    mkdir -p "$ENGINE_NETNS_DIR" "$ENGINE_VOLUMES_DIR"
+    export BERTH_ENGINE_NETNS_DIR=${BERTH_ENGINE_NETNS_DIR:-$ENGINE_NETNS_DIR}
+    export BERTH_ENGINE_VOLUMES_DIR=${BERTH_ENGINE_VOLUMES_DIR:-$ENGINE_VOLUMES_DIR}
+    mkdir -p "$BERTH_ENGINE_NETNS_DIR" "$BERTH_ENGINE_VOLUMES_DIR"
+    BERTH_RESOLV_CONF=${BERTH_RESOLV_CONF:-$(resolv_conf)}
+    export BERTH_RESOLV_CONF
+}
+
+# The file that Docker takes name servers from: not the one that only names systemd-resolved on loopback.
+resolv_conf() {
+    if [[ $(awk '$1 == "nameserver" { print $2 }' /etc/resolv.conf | sort -u) == 127.0.0.53 ]]; then
+        printf '/run/systemd/resolve/resolv.conf\n'
+    else
+        printf '/etc/resolv.conf\n'
+    fi
 }
 
 up() {

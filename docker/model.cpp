@@ -20,3 +20,17 @@ std::uint64_t used_memory(const MemoryStats& memory)
 }
 
 } // namespace berth::docker
+
+namespace berth {
+
+BERTH_JSON_INSTANTIATE(docker::ServiceSpec)
+BERTH_JSON_INSTANTIATE(docker::Service)
+BERTH_JSON_INSTANTIATE(docker::Task)
+BERTH_JSON_INSTANTIATE(docker::Node)
+BERTH_JSON_INSTANTIATE(docker::Network)
+BERTH_JSON_INSTANTIATE(docker::SystemInfo)
+BERTH_JSON_INSTANTIATE(docker::Event)
+BERTH_JSON_INSTANTIATE(docker::Container)
+BERTH_JSON_INSTANTIATE(docker::ContainerStats)
+
+} // namespace berth

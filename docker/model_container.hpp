@@ -257,3 +257,10 @@ struct ImageSummary {
 };
 BOOST_DESCRIBE_STRUCT(ImageSummary, (), (Id, RepoTags, RepoDigests, Created, Size, Labels))
 } // namespace berth::docker
+
+namespace berth {
+
+BERTH_JSON_EXTERN(docker::Container)
+BERTH_JSON_EXTERN(docker::ContainerStats)
+
+} // namespace berth

@@ -300,3 +300,11 @@ BOOST_DESCRIBE_STRUCT(Task, (),
 /// Whether a task in this state has ended for good. A state that we don't know counts as not ended.
 bool task_ended(std::string_view state);
 } // namespace berth::docker
+
+namespace berth {
+
+BERTH_JSON_EXTERN(docker::ServiceSpec)
+BERTH_JSON_EXTERN(docker::Service)
+BERTH_JSON_EXTERN(docker::Task)
+
+} // namespace berth

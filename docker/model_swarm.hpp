@@ -210,3 +210,12 @@ struct Event {
 };
 BOOST_DESCRIBE_STRUCT(Event, (), (Type, Action, Actor, scope, timeNano))
 } // namespace berth::docker
+
+namespace berth {
+
+BERTH_JSON_EXTERN(docker::Node)
+BERTH_JSON_EXTERN(docker::Network)
+BERTH_JSON_EXTERN(docker::SystemInfo)
+BERTH_JSON_EXTERN(docker::Event)
+
+} // namespace berth

@@ -16,22 +16,26 @@ namespace berth {
 namespace {
 
 template <class T>
-prometheus::Family<T>& make_family(prometheus::Registry& registry, std::string name, std::string help);
+prometheus::Family<T>& make_family(
+    prometheus::Registry& registry, const std::string& name, const std::string& help);
 
 template <>
-prometheus::Family<Counter>& make_family(prometheus::Registry& registry, std::string name, std::string help)
+prometheus::Family<Counter>& make_family(
+    prometheus::Registry& registry, const std::string& name, const std::string& help)
 {
-    return prometheus::BuildCounter().Name(std::move(name)).Help(std::move(help)).Register(registry);
+    return prometheus::BuildCounter().Name(name).Help(help).Register(registry);
 }
 template <>
-prometheus::Family<Gauge>& make_family(prometheus::Registry& registry, std::string name, std::string help)
+prometheus::Family<Gauge>& make_family(
+    prometheus::Registry& registry, const std::string& name, const std::string& help)
 {
-    return prometheus::BuildGauge().Name(std::move(name)).Help(std::move(help)).Register(registry);
+    return prometheus::BuildGauge().Name(name).Help(help).Register(registry);
 }
 template <>
-prometheus::Family<Histogram>& make_family(prometheus::Registry& registry, std::string name, std::string help)
+prometheus::Family<Histogram>& make_family(
+    prometheus::Registry& registry, const std::string& name, const std::string& help)
 {
-    return prometheus::BuildHistogram().Name(std::move(name)).Help(std::move(help)).Register(registry);
+    return prometheus::BuildHistogram().Name(name).Help(help).Register(registry);
 }
 
 /// Fields of /proc/self/stat after the command's closing bracket: the first one is field 3 of proc(5).
@@ -90,7 +94,7 @@ double open_descriptors()
 template <class T>
 Series<T>::Series(prometheus::Registry& registry, std::string name, std::string help,
     std::vector<std::string> labels, std::vector<double> buckets)
-    : family_(make_family<T>(registry, std::move(name), std::move(help))),
+    : family_(make_family<T>(registry, name, help)),
       labels_(std::move(labels)),
       buckets_(std::move(buckets))
 {}
@@ -99,8 +103,7 @@ template <class T> T& Series<T>::with(std::initializer_list<std::string_view> va
 {
     if (values.size() != labels_.size())
         throw std::logic_error("metric " + family_.GetName() + ": wrong number of label values");
-    std::string key;
-    for (const auto value : values) key.append(value).push_back('\0');
+    auto key = key_of(values);
     const std::lock_guard lock(mutex_);
     if (const auto found = known_.find(key); found != known_.end()) return *found->second;
     prometheus::Labels labels;
@@ -113,6 +116,22 @@ template <class T> T& Series<T>::with(std::initializer_list<std::string_view> va
         made = &family_.Add(labels);
     known_.emplace(std::move(key), made);
     return *made;
+}
+
+template <class T> void Series<T>::remove(std::initializer_list<std::string_view> values)
+{
+    const std::lock_guard lock(mutex_);
+    const auto found = known_.find(key_of(values));
+    if (found == known_.end()) return;
+    family_.Remove(found->second);
+    known_.erase(found);
+}
+
+template <class T> std::string Series<T>::key_of(std::initializer_list<std::string_view> values)
+{
+    std::string key;
+    for (const auto value : values) key.append(value).push_back('\0');
+    return key;
 }
 
 template class Series<Counter>;

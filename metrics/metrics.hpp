@@ -31,8 +31,9 @@ inline const std::vector<double> kStart{
 inline const std::vector<double> kCount{1, 2, 4, 8, 16, 32, 64, 128, 256, 512};
 } // namespace buckets
 
-/// One metric name with fixed label names. Label values are words from a small fixed set: never ids, names or
-/// anything a user can invent. Any thread. The references it hands out live as long as the Metrics.
+/// One metric name with fixed label names. Label values are words from a small fixed set, never anything a user can
+/// invent; the id of a live workspace and the name of a node only where the series is removed with them. Any thread.
+/// The references it hands out live as long as the Metrics, or until remove().
 template <class T> class Series {
 public:
     Series(prometheus::Registry& registry, std::string name, std::string help,
@@ -44,8 +45,12 @@ public:
     /// where the labels are known beforehand; else this is one lookup. The number of values must match
     /// (logic_error).
     T& with(std::initializer_list<std::string_view> values);
+    /// The series is exported no more; references to it are void. Nothing happens when there is none.
+    void remove(std::initializer_list<std::string_view> values);
 
 private:
+    static std::string key_of(std::initializer_list<std::string_view> values);
+
     prometheus::Family<T>& family_;
     std::vector<std::string> labels_;
     std::vector<double> buckets_;
@@ -159,6 +164,28 @@ struct Metrics {
         registry, "berth_workspace_incarnations_total", "Containers asked for, the first of a workspace included.", {"reason"}};
     Single<Gauge> workspaces_at_risk{registry, "berth_workspaces_data_at_risk",
         "Workspaces whose final sync can't be confirmed at present."};
+    // Of those that run and are measured; they go with them.
+    Series<Gauge> workspace_cpu{registry, "berth_workspace_cpu_cores", "Cores that a workspace uses.", {"workspace"}};
+    Series<Gauge> workspace_memory{
+        registry, "berth_workspace_memory_bytes", "Memory that a workspace uses.", {"workspace"}};
+
+    // Nodes whose agent reports.
+    Series<Gauge> node_cpu_cores{registry, "berth_node_cpu_cores", "Processors of a node.", {"node"}};
+    Series<Gauge> node_cpu_used{registry, "berth_node_cpu_used_cores", "Cores that a node uses.", {"node"}};
+    Series<Gauge> node_memory_total{registry, "berth_node_memory_bytes", "Memory of a node.", {"node"}};
+    Series<Gauge> node_memory_used{registry, "berth_node_memory_used_bytes", "Memory in use on a node.", {"node"}};
+    Series<Gauge> node_disk_total{
+        registry, "berth_node_disk_bytes", "Size of the file system that holds the volumes.", {"node"}};
+    Series<Gauge> node_disk_used{
+        registry, "berth_node_disk_used_bytes", "What of it is in use.", {"node"}};
+
+    // Warm pools. state = ready, starting, stale, wanted.
+    Series<Gauge> pool_slots{
+        registry, "berth_pool_slots", "Unclaimed slots of a warm pool by state.", {"pool", "state"}};
+    Series<Gauge> pool_claimed{
+        registry, "berth_pool_claimed", "Slots that users got since the pool was made.", {"pool"}};
+    Series<Counter> pool_failures{
+        registry, "berth_pool_failures_total", "Slots that could not be made.", {"pool", "reason"}};
 
     // Routes.
     Single<Gauge> routes{registry, "berth_routes", "Routes in the table."};

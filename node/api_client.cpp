@@ -50,9 +50,17 @@ Errc code_of(unsigned status)
 
 } // namespace
 
-struct ApiClient::Initial {
+Errc api_error(unsigned status) { return code_of(status); }
+
+/// What one watch knows between its connections.
+struct ApiClient::WatchState {
+    std::string plural;
+    ObjectListener listener;
+    std::string revision; ///< seen everything up to here; empty: start afresh
+    bool connected = false;
+    // What a fresh watch has told so far.
     bool complete = false;
-    std::map<std::string, Workspace> by_uid;
+    std::map<std::string, json::object> by_uid{};
 };
 
 std::string object_target(const std::string& org, std::string_view plural, const std::string& name)
@@ -80,87 +88,118 @@ awaitable<> ApiClient::put(std::string target, json::object body)
         "berthd answered " + std::to_string(response.status) + ": " + response.body.substr(0, 300)};
 }
 
+awaitable<unsigned> ApiClient::report_idle(std::string workspace, std::string token, std::string body)
+{
+    HttpRequest request;
+    request.method = "POST";
+    request.target = "/api/containers/" + url_encode(workspace) + "/callback";
+    request.headers.set("Content-Type", "application/json");
+    request.headers.set("Authorization", "Bearer " + token); // in place of the transport's own
+    request.body = std::move(body);
+    request.deadline = kPutDeadline;
+    const auto response = co_await transport_.send(std::move(request));
+    co_return response.status;
+}
+
 awaitable<> ApiClient::watch_workspaces(WorkspaceListener listener)
 {
+    // One object that we can't read must not stop the work on the others.
+    const auto decoded = [](const json::object& object) -> std::optional<Workspace> {
+        try {
+            return decode_object<Workspace>(json::value(object), Unknown::Ignore);
+        } catch (const Error& error) {
+            log::error("a workspace can't be read", {{"error", error.what()}});
+            return std::nullopt;
+        }
+    };
+    ObjectListener objects;
+    objects.synced = [listener, decoded](std::map<std::string, json::object> all) {
+        std::map<std::string, Workspace> by_uid;
+        for (const auto& [uid, object] : all)
+            if (auto workspace = decoded(object)) by_uid.emplace(uid, std::move(*workspace));
+        listener.synced(std::move(by_uid));
+    };
+    objects.changed = [listener, decoded](const json::object& object) {
+        if (auto workspace = decoded(object)) listener.changed(std::move(*workspace));
+    };
+    objects.deleted = listener.deleted;
+    co_await watch("workspaces", std::move(objects));
+}
+
+awaitable<> ApiClient::watch(std::string plural, ObjectListener listener)
+{
+    WatchState state{std::move(plural), std::move(listener), ""};
     auto delay = kFirstRetry;
     while (true) {
         std::string problem = "the connection ended";
         const auto started = clock_.tick();
         try {
-            co_await watch_once(listener);
+            co_await watch_once(state);
         } catch (const Error& error) {
             problem = error.what();
-            if (error.code() == Errc::Gone) revision_.clear();
+            if (error.code() == Errc::Gone) state.revision.clear();
         }
-        if (connected_)
-            log::warning("the watch on berthd was cut", {{"error", problem}});
+        if (state.connected)
+            log::warning("the watch on berthd was cut", {{"kind", state.plural}, {"error", problem}});
         else
-            log::debug("berthd can't be watched", {{"error", problem}});
-        connected_ = false;
+            log::debug("berthd can't be watched", {{"kind", state.plural}, {"error", problem}});
+        state.connected = false;
         if (clock_.tick() - started > kLongestRetry) delay = kFirstRetry;
         co_await clock_.sleep(with_jitter(delay));
         delay = std::min(delay * 2, kLongestRetry);
     }
 }
 
-awaitable<> ApiClient::watch_once(const WorkspaceListener& listener)
+awaitable<> ApiClient::watch_once(WatchState& state)
 {
     HttpRequest request;
-    request.target = "/api/v1/orgs/-/workspaces?watch=1";
-    if (!revision_.empty()) request.target += "&resourceVersion=" + url_encode(revision_);
+    request.target = "/api/v1/orgs/-/" + state.plural + "?watch=1";
+    if (!state.revision.empty()) request.target += "&resourceVersion=" + url_encode(state.revision);
     request.idle = kSilence;
     const auto body = co_await transport_.stream(std::move(request));
     if (body->status() != 200)
         throw Error{
             code_of(body->status()), "berthd answered " + std::to_string(body->status()) + " to a watch"};
-    if (!connected_) log::info("watching berthd", {{"from", revision_.empty() ? "the start" : revision_}});
-    connected_ = true;
-    Initial initial{.complete = !revision_.empty(), .by_uid = {}};
+    if (!state.connected)
+        log::info("watching berthd",
+            {{"kind", state.plural}, {"from", state.revision.empty() ? "the start" : state.revision}});
+    state.connected = true;
+    state.complete = !state.revision.empty();
+    state.by_uid.clear();
     while (const auto line = co_await body->read_line()) {
         if (line->empty()) continue;
         const auto event = parse_json(*line, {.max_bytes = 8 << 20, .max_depth = 32});
         if (!event.is_object()) throw Error{Errc::Internal, "berthd sent an odd event"};
-        if (!take(listener, initial, event.get_object()))
-            throw Error{Errc::Gone, "the watch's history is gone"};
+        if (!take(state, event.get_object())) throw Error{Errc::Gone, "the watch's history is gone"};
     }
 }
 
 /// False when the watch has to start afresh.
-bool ApiClient::take(const WorkspaceListener& listener, Initial& initial, const json::object& event)
+bool ApiClient::take(WatchState& state, const json::object& event)
 {
     const auto type = text_at(event, "type");
     const auto& object = object_at(event, "object");
     if (type == "ERROR") return false;
     const auto& metadata = object_at(object, "metadata");
     const auto revision = text_at(metadata, "resourceVersion");
+    const auto uid = text_at(metadata, "uid");
     if (type == "BOOKMARK") {
-        if (!initial.complete && object_at(metadata, "annotations").contains(kInitialEnd)) {
-            initial.complete = true;
-            listener.synced(std::move(initial.by_uid));
+        if (!state.complete && object_at(metadata, "annotations").contains(kInitialEnd)) {
+            state.complete = true;
+            state.listener.synced(std::exchange(state.by_uid, {}));
         }
     } else if (type == "DELETED") {
-        const auto uid = text_at(metadata, "uid");
-        if (initial.complete)
-            listener.deleted(uid);
+        if (state.complete)
+            state.listener.deleted(uid);
         else
-            initial.by_uid.erase(uid);
+            state.by_uid.erase(uid);
+    } else if (state.complete) {
+        state.listener.changed(object);
     } else {
-        Workspace workspace;
-        try {
-            workspace = decode_object<Workspace>(json::value(object), Unknown::Ignore);
-        } catch (const Error& error) {
-            // One object that we can't read must not stop the work on the others.
-            log::error("a workspace can't be read", {{"error", error.what()}});
-            return true;
-        }
-        const auto uid = workspace.metadata.uid;
-        if (initial.complete)
-            listener.changed(std::move(workspace));
-        else
-            initial.by_uid[uid] = std::move(workspace);
+        state.by_uid[uid] = object;
     }
     // A cut in the middle of the first events must start over: they come in the order of names.
-    if (initial.complete && !revision.empty()) revision_ = revision;
+    if (state.complete && !revision.empty()) state.revision = revision;
     return true;
 }
 

@@ -1,6 +1,7 @@
 #include "node/config.hpp"
 
 #include "controller/base/http_client.hpp"
+#include "controller/base/ip_range.hpp"
 
 namespace berth {
 
@@ -37,9 +38,17 @@ void check(const NodeConfig& config)
     };
     positive(config.sync_interval, "SYNC_INTERVAL");
     positive(config.full_scan_interval, "FULL_SCAN_INTERVAL");
+    positive(config.compare_interval, "COMPARE_INTERVAL");
     positive(config.probe_interval, "PROBE_INTERVAL");
     positive(config.report_interval, "REPORT_INTERVAL");
     positive(config.relist_interval, "RELIST_INTERVAL");
+    positive(config.isolation_check_interval, "ISOLATION_CHECK_INTERVAL");
+    const auto ranges = [&](const std::string& list, const char* name) {
+        if (!parse_ip_ranges(list)) problems.push_back({name, "expected CIDRs separated by commas"});
+    };
+    ranges(config.isolation_allow, "ISOLATION_ALLOW");
+    ranges(config.isolation_deny, "ISOLATION_DENY");
+    ranges(config.isolation_resolvers, "ISOLATION_RESOLVERS");
     if (config.trash_days < 1) problems.push_back({"TRASH_DAYS", "expected at least 1"});
     if (!problems.empty()) throw Error{std::move(problems)};
 }
@@ -56,14 +65,32 @@ std::vector<EnvSetting> node_settings(NodeConfig& config)
         env("DATA_DIR", config.data_dir, "journals and files on their way; survives restarts"),
         env("NETNS_DIR", config.netns_dir, "the engine's folder of network namespaces, as seen from here"),
         env("VOLUMES_DIR", config.volumes_dir, "the engine's folder of volumes, as seen from here"),
+        env("PROC_DIR", config.proc_dir,
+            "the host's /proc, as seen from here: signs of use are looked for in containers through it"),
         env("EDGE_NETWORK", config.edge_network, "the network whose address is reported"),
         env("INSTALL_ID", config.install_id,
             "look only at containers and volumes of this install; empty: those whose "
             "workspace berthd knows"),
         env("RCLONE", config.rclone, "the rclone program"),
+        env("ISOLATION", config.isolation,
+            "on: a packet filter around every workspace; off: none, and what is there is opened"),
+        env("ISOLATION_ALLOW", config.isolation_allow,
+            "private ranges that workspaces may reach, as CIDRs separated by commas; never the install's own "
+            "networks and nodes"),
+        env("ISOLATION_DENY", config.isolation_deny, "further ranges that they may not reach"),
+        env("ISOLATION_RESOLVERS", config.isolation_resolvers,
+            "DNS servers that Docker's resolver asks for workspaces (port 53 to them stays open); empty: those of "
+            "RESOLV_CONF"),
+        env("ISOLATION_CHECK_INTERVAL", config.isolation_check_interval,
+            "how often a filter is compared with what was loaded"),
+        env("HOST_NET_DIR", config.host_net_dir,
+            "the host's /proc/1/net, as seen from here: its own addresses are closed to workspaces"),
+        env("RESOLV_CONF", config.resolv_conf, "the host's resolv.conf, as seen from here"),
         env("SYNC_INTERVAL", config.sync_interval, "how often changed files go to S3"),
         env("FULL_SCAN_INTERVAL", config.full_scan_interval,
-            "how often everything is compared without a hint"),
+            "how often the folder is walked without a hint"),
+        env("COMPARE_INTERVAL", config.compare_interval,
+            "how often everything is compared with S3, which brings here what others changed"),
         env("PROBE_INTERVAL", config.probe_interval, "how often a healthy workspace is probed"),
         env("REPORT_INTERVAL", config.report_interval, "how often an unchanged report is sent again"),
         env("RELIST_INTERVAL", config.relist_interval,

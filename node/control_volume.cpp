@@ -1,5 +1,6 @@
 #include "node/control_volume.hpp"
 
+#include "api/types/workspace_environment.hpp"
 #include "controller/base/random.hpp"
 #include "node/file_copy.hpp"
 
@@ -24,8 +25,11 @@ std::string shell_quoted(std::string_view value)
     return text + "'";
 }
 
-void write_control_file(const std::string& path, const std::string& content)
+} // namespace
+
+void put_control_file(const std::string& folder, const std::string& name, const std::string& content)
 {
+    const auto path = folder + "/" + name;
     const auto part = path + ".new";
     ::unlink(part.c_str());
     Fd file(::open(part.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
@@ -42,13 +46,16 @@ void write_control_file(const std::string& path, const std::string& content)
     if (::rename(part.c_str(), path.c_str()) != 0) throw system_error("rename a control file");
 }
 
-} // namespace
-
-std::map<std::string, std::string> control_files(const Workspace& workspace)
+std::map<std::string, std::string> control_files(const Workspace& workspace, std::string_view platform_key)
 {
-    std::string env = "BERTH_WORKSPACE_ID=" + shell_quoted(workspace.metadata.name) + "\n";
-    for (const auto& [name, value] : workspace.spec.env) env += name + "=" + shell_quoted(value) + "\n";
-    return {{"vnc-password", workspace.spec.vncPassword.reveal() + "\n"}, {"env", env},
+    std::string env;
+    for (const auto& [name, value] : workspace_environment(workspace, platform_key))
+        env += name + "=" + shell_quoted(value) + "\n";
+    // Shells compare the first line with what they have read, so that a changed file counts and an unchanged one
+    // does not undo what somebody has set since.
+    env = "# " + sha256_hex(env).substr(0, 16) + "\n" + env;
+    return {{"vnc-password", workspace.spec.vncPassword.reveal() + "\n"},
+        {"callback-token", workspace.spec.callbackToken.reveal() + "\n"}, {"env", env},
         {"banner", "Workspace " + workspace.metadata.name +
                        ": what you keep in /workspace is saved to your bucket every few seconds.\n"}};
 }
@@ -65,7 +72,7 @@ void write_control_volume(const std::string& folder, const std::map<std::string,
 {
     if (::chown(folder.c_str(), 0, kWorkspaceGroup) != 0 || ::chmod(folder.c_str(), 0750) != 0)
         throw system_error("own the control volume");
-    for (const auto& [name, content] : files) write_control_file(folder + "/" + name, content);
+    for (const auto& [name, content] : files) put_control_file(folder, name, content);
     sync_folder(folder);
 }
 

@@ -13,9 +13,18 @@ NodeAction when_due(const NodeView& view, NodeStep step)
     return {step, std::nullopt};
 }
 
+/// Nothing here is anybody's.
+NodeAction clean_up(const NodeView& view)
+{
+    if (view.container != ContainerState::absent) return {}; // it keeps its volumes in use
+    if (view.files_volume || view.control_volume) return when_due(view, NodeStep::RemoveVolumes);
+    return view.leftovers ? NodeAction{NodeStep::Forget, std::nullopt} : NodeAction{};
+}
+
 /// The workspace shall stop and nothing writes to its files any more.
 NodeAction finish(const NodeView& view)
 {
+    if (view.slot) return clean_up(view);
     if (view.force) return when_due(view, NodeStep::RemoveVolumes);
     if (!view.files_volume)
         return view.control_volume ? when_due(view, NodeStep::RemoveVolumes)
@@ -57,12 +66,13 @@ NodeAction decide(const NodeView& view)
     // Without the object there are no credentials, and nobody to say that the files may go.
     if (!view.known) return {};
     const bool ended = view.container == ContainerState::absent || view.container == ContainerState::exited;
+    if (view.abandoned && ended) return clean_up(view);
     if (!view.wanted && ended) {
         const bool nothing = !view.files_volume && !view.control_volume && !view.leftovers;
         return nothing ? NodeAction{} : finish(view);
     }
     if (view.control_volume && !view.control_current && !ended) return when_due(view, NodeStep::WriteControl);
-    if (!view.files_volume) return {};
+    if (!view.files_volume || view.slot) return {};
     if (!view.restored) return when_due(view, NodeStep::Restore);
     const auto due = std::max(view.sync_due, view.retry_after);
     if (view.now < due) return {NodeStep::Wait, due};

@@ -15,6 +15,9 @@ struct NodeView {
     bool known = false; ///< the API has told of the workspace (false: it is away, or the object is gone)
     bool wanted = true; ///< desiredState is running and it is not being deleted
     bool force = false; ///< forceStop: the files may be given up
+    bool slot = false;  ///< nobody's workspace yet: there are no files, and nothing goes to S3
+    /// Lives elsewhere since this node did not take its claim: what is here is of nobody.
+    bool abandoned = false;
     std::string confirmed_receipt; ///< manifest hash of the final receipt that the controller stored, if any
 
     // What is there.

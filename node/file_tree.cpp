@@ -1,6 +1,5 @@
 #include "node/file_tree.hpp"
 
-#include "controller/base/random.hpp"
 #include "node/file_copy.hpp"
 #include "node/filters.hpp"
 
@@ -18,40 +17,14 @@ namespace {
 constexpr unsigned kWorkspaceUser = 1000;
 constexpr int kFolderFlags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 
-std::pair<std::string, std::string> split(const std::string& path)
+} // namespace
+
+std::pair<std::string, std::string> split_path(const std::string& path)
 {
     const auto slash = path.rfind('/');
     if (slash == std::string::npos) return {"", path};
     return {path.substr(0, slash), path.substr(slash + 1)};
 }
-
-/// Removes a half-made file unless it was renamed to its name.
-struct PartFile {
-    int folder;
-    std::string name;
-    bool renamed = false;
-    ~PartFile()
-    {
-        if (!renamed) ::unlinkat(folder, name.c_str(), 0);
-    }
-};
-
-/// Gives the part its name without replacing anything. A file system without RENAME_NOREPLACE gets a hard
-/// link.
-bool rename_without_replacing(int folder, const std::string& from, const std::string& to)
-{
-    if (::renameat2(folder, from.c_str(), folder, to.c_str(), RENAME_NOREPLACE) == 0) return true;
-    if (errno == EEXIST) return false;
-    if (errno != EINVAL && errno != ENOSYS) throw system_error("rename " + printable(to));
-    if (::linkat(folder, from.c_str(), folder, to.c_str(), 0) != 0) {
-        if (errno == EEXIST) return false;
-        throw system_error("link " + printable(to));
-    }
-    ::unlinkat(folder, from.c_str(), 0);
-    return true;
-}
-
-} // namespace
 
 LocalFile to_local_file(const struct ::stat& info)
 {
@@ -97,7 +70,7 @@ Fd FileTree::open_folder(const std::string& path, bool create) const
 
 Fd FileTree::open_file(const std::string& path) const
 {
-    const auto [parent, name] = split(path);
+    const auto [parent, name] = split_path(path);
     const auto folder = open_folder(parent, false);
     // O_NONBLOCK: a pipe put in the file's place must not make us wait for a writer.
     Fd file(::openat(folder.get(), name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOATIME | O_CLOEXEC));
@@ -111,7 +84,7 @@ Fd FileTree::open_file(const std::string& path) const
 std::optional<LocalFile> FileTree::stat(const std::string& path) const
 {
     try {
-        const auto [parent, name] = split(path);
+        const auto [parent, name] = split_path(path);
         const auto folder = open_folder(parent, false);
         struct ::stat info {};
         if (::fstatat(folder.get(), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) return std::nullopt;
@@ -125,7 +98,7 @@ std::optional<LocalFile> FileTree::stat(const std::string& path) const
 bool FileTree::exists(const std::string& path) const
 {
     try {
-        const auto [parent, name] = split(path);
+        const auto [parent, name] = split_path(path);
         const auto folder = open_folder(parent, false);
         struct ::stat info {};
         return ::fstatat(folder.get(), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0;
@@ -168,54 +141,6 @@ std::optional<Hashes> FileTree::hash(const std::string& path, const std::atomic<
         if (error.code() == Errc::Unavailable) throw;
         return std::nullopt;
     }
-}
-
-std::optional<LocalFile> FileTree::put(
-    const std::string& source, const std::string& path, const PutOptions& options) const
-{
-    const auto [parent, name] = split(path);
-    const auto folder = open_folder(parent, true);
-    Fd from(::open(source.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
-    if (!from) throw system_error("open a downloaded file");
-    PartFile part{folder.get(), std::string(kPartPrefix) + random_text(12)};
-    Fd to(::openat(
-        folder.get(), part.name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
-    if (!to) throw system_error("create " + printable(path));
-    copy_content(from.get(), to.get());
-    if (::fchown(to.get(), uid_, gid_) != 0) throw system_error("own " + printable(path));
-    // Never set-user-id: the mode comes from a bucket that others may write to.
-    if (::fchmod(to.get(), mode_t(options.mode & 0777)) != 0)
-        throw system_error("set the mode of " + printable(path));
-    struct ::stat info {};
-    if (options.mtime) set_mtime(to.get(), *options.mtime);
-    ::fstat(to.get(), &info);
-    const auto given = to_local_file(info);
-    part.renamed = rename_without_replacing(folder.get(), part.name, name);
-    if (!part.renamed) return std::nullopt;
-    // The rename moved the ctime. Size and mtime stay those we gave, so a write since then is noticed as a
-    // change.
-    ::fstat(to.get(), &info);
-    auto state = given;
-    state.ctime = to_local_file(info).ctime;
-    return state;
-}
-
-bool FileTree::put_link(const std::string& path, const std::string& target) const
-{
-    const auto [parent, name] = split(path);
-    const auto folder = open_folder(parent, true);
-    if (::symlinkat(target.c_str(), folder.get(), name.c_str()) != 0) {
-        if (errno == EEXIST) return false;
-        throw system_error("link " + printable(path));
-    }
-    return ::fchownat(folder.get(), name.c_str(), uid_, gid_, AT_SYMLINK_NOFOLLOW) == 0;
-}
-
-void FileTree::make_folder(const std::string& path, std::int64_t mode) const
-{
-    const auto folder = open_folder(path, true);
-    if (::fchmod(folder.get(), mode_t(mode & 0777)) != 0)
-        throw system_error("set the mode of " + printable(path));
 }
 
 } // namespace berth

@@ -89,11 +89,24 @@ public:
     /// Appears whole or not at all. Gives its state, or nothing when the name was taken.
     std::optional<LocalFile> put(
         const std::string& source, const std::string& path, const PutOptions& options) const;
+    /// The same in place of a file that is still as it was seen; nothing (and nothing is done) when it is not.
+    std::optional<LocalFile> replace(const std::string& source, const std::string& path,
+        const PutOptions& options, const LocalFile& expected) const;
+    /// Removes a file that is still as it was seen, and nothing else.
+    bool remove(const std::string& path, const LocalFile& expected) const;
+    /// Removes a symbolic link that leads there.
+    bool remove_link(const std::string& path, const std::string& target) const;
+    /// Removes a folder if it is empty.
+    bool remove_folder(const std::string& path) const;
+    /// Sets a regular file's permission bits; gives its new state.
+    std::optional<LocalFile> set_mode(const std::string& path, std::int64_t mode) const;
     /// False when the name is taken.
     bool put_link(const std::string& path, const std::string& target) const;
     void make_folder(const std::string& path, std::int64_t mode) const;
 
 private:
+    struct Part;
+    Part make_part(const std::string& source, const Fd& folder, const std::string& path, const PutOptions& options) const;
     Fd open_folder(const std::string& path, bool create) const;
     Fd open_file(const std::string& path) const;
 
@@ -102,6 +115,8 @@ private:
     unsigned gid_;
 };
 
+/// "a/b/c" → {"a/b", "c"}
+std::pair<std::string, std::string> split_path(const std::string& path);
 /// The hashes of a plain file outside of any tree. Throws Error.
 Hashes hash_file(const std::string& path);
 /// The smallest state of a file; zeros never equal a real file.

@@ -48,6 +48,13 @@ bool has_transfer_rune(std::string_view path)
     return false;
 }
 
+/// As a key: a character that S3 can't hold takes three bytes there, a backslash too.
+std::size_t key_size(std::string_view path)
+{
+    const auto grows = [](unsigned char c) { return c < 0x20 || c == 0x7f || c == '\\'; };
+    return path.size() + 2 * std::size_t(std::count_if(path.begin(), path.end(), grows));
+}
+
 } // namespace
 
 bool is_filtered_folder(std::string_view name)
@@ -105,12 +112,10 @@ bool is_utf8(std::string_view text)
 std::optional<std::string> path_problem(std::string_view path)
 {
     if (path.empty()) return "an empty name";
-    if (path.size() > kMaxPath) return "the path is longer than " + std::to_string(kMaxPath) + " bytes";
+    if (key_size(path) > kMaxPath) return "the path is longer than " + std::to_string(kMaxPath) + " bytes";
     if (path.front() == '/') return "an absolute path";
     if (!is_utf8(path)) return "the name is not UTF-8";
-    const bool control =
-        std::any_of(path.begin(), path.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; });
-    if (control) return "the name has a control character";
+    if (path.find('\0') != std::string_view::npos) return "the name has a zero byte";
     if (has_transfer_rune(path)) return "the name has a character that the transfer reserves";
     const bool parts_fine = for_parts(path, [](std::string_view part, bool) {
         return !part.empty() && part != "." && part != ".." && part.size() <= 255;

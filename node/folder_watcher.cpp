@@ -15,6 +15,20 @@ constexpr std::uint32_t kEvents = IN_CREATE | IN_DELETE | IN_MODIFY | IN_CLOSE_W
 /// kernel merges equal events meanwhile, and an overflow only means that everything is looked at.
 constexpr Duration kPause{250};
 
+constexpr std::string_view kVolumeRoot = "_data";
+/// Our own last events may still be on their way.
+constexpr Duration kEcho = std::chrono::seconds{1};
+
+/// The last part of what a /proc/self/fd path leads to; empty when that can't be told.
+std::string folder_name(const std::string& link)
+{
+    std::array<char, 4096> target{};
+    const auto size = ::readlink(link.c_str(), target.data(), target.size());
+    if (size <= 0) return "";
+    const std::string_view path(target.data(), static_cast<std::size_t>(size));
+    return std::string(path.substr(path.rfind('/') + 1));
+}
+
 int make_notifier()
 {
     const int number = ::inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
@@ -23,6 +37,20 @@ int make_notifier()
 }
 
 } // namespace
+
+bool is_sign_of_use(std::string_view folder, std::string_view name)
+{
+    return folder != ".git" || (name != "index" && name != "index.lock" && name != "FETCH_HEAD");
+}
+
+OwnWrites::OwnWrites(std::shared_ptr<FolderActivity> activity, const Clock& clock)
+    : activity_(std::move(activity)),
+      clock_(clock)
+{
+    activity_->own_until_ms = std::numeric_limits<std::int64_t>::max();
+}
+
+OwnWrites::~OwnWrites() { activity_->own_until_ms = (clock_.now() + kEcho).time_since_epoch().count(); }
 
 FolderWatcher::FolderWatcher(Executor executor, Clock& clock)
     : clock_(clock),
@@ -36,7 +64,8 @@ void FolderWatcher::watch(int descriptor, const std::shared_ptr<FolderActivity>&
     const std::lock_guard lock(mutex_);
     const int number = ::inotify_add_watch(notifier_.native_handle(), path.c_str(), kEvents);
     if (number >= 0) {
-        watches_[number] = activity;
+        auto& watched = watches_[number];
+        if (watched.activity.lock() != activity) watched = {activity, folder_name(path)};
         return;
     }
     if (!activity->blind.exchange(true))
@@ -72,17 +101,22 @@ void FolderWatcher::one(int watch, std::uint32_t mask, std::string_view name)
     const auto now = clock_.now().time_since_epoch().count();
     if (mask & IN_Q_OVERFLOW) {
         log::info("folder events were lost: looking at everything");
-        for (auto& [number, activity] : watches_)
-            if (const auto alive = activity.lock()) alive->dirty = true;
+        for (auto& [number, watched] : watches_)
+            if (const auto alive = watched.activity.lock()) alive->dirty = true;
         return;
     }
     const auto found = watches_.find(watch);
     if (found == watches_.end()) return;
-    const auto activity = found->second.lock();
+    const auto activity = found->second.activity.lock();
+    const auto folder = found->second.folder;
     if (mask & IN_IGNORED) watches_.erase(found);
     if (!activity || is_filtered_file(name) || is_filtered_folder(name)) return;
     activity->dirty = true;
+    if ((mask & IN_IGNORED) || now <= activity->own_until_ms || !is_sign_of_use(folder, name)) return;
     activity->last_ms = now;
+    const bool top = folder.empty() || folder == kVolumeRoot;
+    const std::string own(name);
+    activity->last_source = top ? own : own.empty() ? folder : folder + "/" + own;
 }
 
 } // namespace berth

@@ -92,6 +92,21 @@ void Inventory::poke()
     wake_.notify_all();
 }
 
+std::uint64_t Inventory::ask()
+{
+    poke();
+    return begun_ + 1;
+}
+
+void Inventory::count_oom(const docker::Event& event)
+{
+    if (event.Action != "oom") return;
+    auto& kills = oom_[event.Actor.ID];
+    ++kills.count;
+    kills.last = clock_.now();
+    log::warning("the memory limit of a container was reached", {{"container", event.Actor.ID.substr(0, 12)}});
+}
+
 void Inventory::volume_removed(const std::string& uid, const std::string& name)
 {
     removed_[name] = clock_.tick();
@@ -119,6 +134,8 @@ awaitable<> Inventory::listen()
     while (true) {
         const auto hint = co_await events_.next();
         if (!hint.resync) stale_.insert(hint.event.Actor.ID);
+        if (!hint.resync && on_event) on_event(hint.event);
+        if (!hint.resync) count_oom(hint.event);
         poke();
     }
 }
@@ -143,6 +160,7 @@ awaitable<> Inventory::run()
 awaitable<> Inventory::look()
 {
     Found found;
+    const auto number = ++begun_;
     std::optional<Error> failure;
     try {
         found = co_await list();
@@ -165,6 +183,7 @@ awaitable<> Inventory::look()
     doubted_ = false;
     parts_ = std::move(found);
     synced_ = true;
+    believed_ = number;
     if (on_look) on_look();
 }
 
@@ -205,13 +224,20 @@ awaitable<Inventory::Found> Inventory::list()
         auto* parts = place(found, summary.Labels);
         if (!parts) continue;
         const auto container = co_await details(summary);
-        const auto report = to_report(container, options_.edge_network);
+        auto report = to_report(container, options_.edge_network);
+        if (const auto kills = oom_.find(summary.Id); kills != oom_.end()) {
+            report.oomKills = kills->second.count;
+            report.lastOomAt = kills->second.last;
+        }
         running += report.state == ContainerState::running ? 1 : 0;
         if (!newer(report, parts->container)) continue;
         parts->container = report;
         parts->sandbox = container.NetworkSettings.SandboxKey;
+        parts->pid = container.State.Pid;
     }
-    std::erase_if(details_, [&](const auto& item) { return !seen.contains(item.first); });
+    const auto gone = [&](const auto& item) { return !seen.contains(item.first); };
+    std::erase_if(details_, gone);
+    std::erase_if(oom_, gone);
     for (const auto& volume : co_await client_.list_volumes(filters)) {
         if (removed_.contains(volume.Name)) continue; // removed while the list was on its way
         auto* parts = place(found, volume.Labels);

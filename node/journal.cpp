@@ -38,8 +38,7 @@ json::object record_of(const std::string& path, const JournalFile& file)
 {
     return {{"op", "put"}, {"path", path}, {"size", file.local.size}, {"mtime", file.local.mtime},
         {"ctime", file.local.ctime}, {"inode", file.local.inode}, {"mode", file.local.mode},
-        {"md5", file.md5}, {"sha256", file.sha256}, {"rsize", file.remote.size}, {"rmd5", file.remote.md5},
-        {"rmtime", file.remote.mtime}};
+        {"md5", file.md5}, {"sha256", file.sha256}, {"rsize", file.remote.size}, {"rmd5", file.remote.etag}};
 }
 
 json::object fact_of(const std::string& name, const std::string& value)
@@ -65,8 +64,7 @@ JournalFile file_of(const json::object& record)
                 .mode = number(record, "mode")},
         .md5 = text(record, "md5"),
         .sha256 = text(record, "sha256"),
-        .remote = {
-            .size = number(record, "rsize"), .md5 = text(record, "rmd5"), .mtime = text(record, "rmtime")}};
+        .remote = {.size = number(record, "rsize"), .etag = text(record, "rmd5")}};
 }
 
 } // namespace
@@ -118,7 +116,11 @@ void SyncJournal::append(const json::object& record)
 void SyncJournal::put(const std::string& path, JournalFile file)
 {
     auto [found, added] = files_.try_emplace(path);
-    if (!added && found->second == file) return;
+    if (!added && found->second.local == file.local && found->second.md5 == file.md5 &&
+        found->second.sha256 == file.sha256 && found->second.remote.same(file.remote))
+        return;
+    file.remote.modified.reset();
+    file.remote.mtime.reset();
     found->second = std::move(file);
     append(record_of(path, found->second));
 }

@@ -5,6 +5,7 @@
 // of the sync can be repeated. Not thread-safe: one user at a time.
 
 #include "controller/base/json.hpp"
+#include "controller/base/time.hpp"
 #include "node/file_tree.hpp"
 
 #include <map>
@@ -16,15 +17,14 @@ namespace berth {
 /// An object as S3 showed it, enough to notice that somebody else wrote it.
 struct RemoteFile {
     std::int64_t size = 0;
-    std::string md5{};   ///< empty for some objects that others uploaded in parts
-    std::string mtime{}; ///< as the transfer spells it; may be empty
+    std::string etag{};                  ///< without quotes; what it is made of is the server's business
+    std::optional<Time> modified{};      ///< as the server saw it; not kept in the journal
+    std::optional<std::int64_t> mtime{}; ///< the file's own time, where the call tells it; not kept
     bool operator==(const RemoteFile&) const = default;
-    /// Whether both are the same content as far as can be told.
+    /// Whether both are the same version.
     bool same(const RemoteFile& other) const
     {
-        if (size != other.size) return false;
-        if (!md5.empty() && !other.md5.empty()) return md5 == other.md5;
-        return mtime == other.mtime;
+        return !etag.empty() && etag == other.etag && size == other.size;
     }
 };
 
@@ -48,6 +48,7 @@ public:
 
     /// Small facts: "restored", "source", "volume", "receipt", … Empty when unset.
     const std::string& fact(const std::string& name) const;
+    const std::map<std::string, std::string>& facts() const noexcept { return facts_; }
     void set_fact(const std::string& name, const std::string& value); ///< empty unsets
 
     /// Makes everything since the last commit last (fsync). Blocking.

@@ -15,10 +15,30 @@ template <class Map> void drop_unsafe(Map& entries)
     std::erase_if(entries, [](const auto& entry) { return path_problem(entry.first).has_value(); });
 }
 
-template <class Map> void add_foreign(Map& mine, const Map& theirs, const Map& before)
+/// Entries of `after` that `before` does not have just so.
+template <class Map> Map added(const Map& before, const Map& after)
 {
-    for (const auto& [path, entry] : theirs)
-        if (!before.contains(path)) mine.try_emplace(path, entry);
+    Map result;
+    for (const auto& [path, entry] : after) {
+        const auto old = before.find(path);
+        if (old == before.end() || old->second != entry) result.emplace(path, entry);
+    }
+    return result;
+}
+
+template <class Map> Map removed(const Map& before, const Map& after)
+{
+    Map result;
+    for (const auto& [path, entry] : before)
+        if (!after.contains(path)) result.emplace(path, entry);
+    return result;
+}
+
+std::map<std::string, std::int64_t> modes_of(const Manifest& manifest)
+{
+    std::map<std::string, std::int64_t> modes;
+    for (const auto& [path, file] : manifest.files) modes.emplace_hint(modes.end(), path, file.mode);
+    return modes;
 }
 
 } // namespace
@@ -38,12 +58,49 @@ Manifest parse_manifest(std::string_view text)
     return manifest;
 }
 
-Manifest merge(Manifest mine, const Manifest& theirs, const Manifest& before)
+bool same_tree(const Manifest& left, const Manifest& right)
 {
-    add_foreign(mine.files, theirs.files, before.files);
-    add_foreign(mine.links, theirs.links, before.links);
-    add_foreign(mine.folders, theirs.folders, before.folders);
-    return mine;
+    return left.files == right.files && left.links == right.links && left.folders == right.folders;
+}
+
+bool same_extras(const Manifest& left, const Manifest& right)
+{
+    return left.links == right.links && left.folders == right.folders && modes_of(left) == modes_of(right);
+}
+
+Manifest merge_manifests(
+    const std::vector<Manifest>& manifests, const std::map<std::string, std::string>& etags)
+{
+    Manifest merged;
+    std::map<std::string, bool> exact;
+    for (const auto& manifest : manifests) {
+        merged.links.insert(manifest.links.begin(), manifest.links.end());
+        merged.folders.insert(manifest.folders.begin(), manifest.folders.end());
+        for (const auto& [path, file] : manifest.files) {
+            const auto etag = etags.find(path);
+            const bool fits = etag != etags.end() && !file.md5.empty() && etag->second == file.md5;
+            const auto [place, fresh] = merged.files.try_emplace(path, file);
+            if (!fresh && fits && !exact[path]) place->second = file;
+            exact[path] = exact[path] || fits;
+        }
+    }
+    return merged;
+}
+
+ManifestChanges changes_between(const Manifest& before, const Manifest& after)
+{
+    ManifestChanges changes;
+    changes.links = added(before.links, after.links);
+    changes.deleted_links = added(after.links, before.links); // the old target of a changed one, too
+    changes.folders = added(before.folders, after.folders);
+    changes.deleted_folders = removed(before.folders, after.folders);
+    for (const auto& [path, file] : after.files) {
+        const auto old = before.files.find(path);
+        const auto mode =
+            old == before.files.end() ? 0644 : old->second.mode; // as a file comes without a manifest
+        if (mode != file.mode) changes.modes[path] = {mode, file.mode};
+    }
+    return changes;
 }
 
 } // namespace berth

@@ -1,5 +1,6 @@
 #include "node/node_agent.hpp"
 
+#include "api/types/edge.hpp"
 #include "api/types/node.hpp"
 #include "controller/base/log.hpp"
 #include "controller/base/version.hpp"
@@ -28,6 +29,14 @@ InventoryOptions inventory_options(const NodeConfig& config)
         .relist = config.relist_interval};
 }
 
+/// The same certificates as for everything else that the environment sets up (rclone reads the variable itself).
+S3ClientOptions s3_options()
+{
+    S3ClientOptions options;
+    if (const char* file = std::getenv("SSL_CERT_FILE")) options.ca_file = file;
+    return options;
+}
+
 } // namespace
 
 NodeAgent::NodeAgent(Executor io, Executor work, Clock& clock, const NodeConfig& config)
@@ -38,11 +47,15 @@ NodeAgent::NodeAgent(Executor io, Executor work, Clock& clock, const NodeConfig&
       api_http_(io, clock, Endpoint::parse(config.berth_url), api_options(config)),
       api_(api_http_, clock),
       inventory_(io, clock, docker_, inventory_options(config)),
+      isolation_(io, filter_thread_.get_executor(), clock, docker_, config, inventory_),
       rclone_(io, clock, {.program = config.rclone, .folder = config.data_dir}),
+      s3_(clock, s3_options()),
+      s3_servers_(io),
       watcher_(io, clock),
       reporter_(io, api_, clock, config.report_interval),
+      logs_(io, clock, docker_, api_http_),
       meter_(config.volumes_dir),
-      parts_{io, work, clock, config_, docker_, inventory_, rclone_, watcher_, reporter_, stop_, "", ""},
+      parts_{io, work, clock, config_, docker_, inventory_, isolation_, rclone_, s3_, s3_servers_, watcher_, reporter_, api_, stop_, "", ""},
       group_(io)
 {}
 
@@ -68,13 +81,25 @@ awaitable<> NodeAgent::run()
 awaitable<> NodeAgent::work()
 {
     co_await identify();
-    inventory_.on_look = [this] { reconcile(); };
+    inventory_.on_event = [this](const docker::Event& event) { isolation_.seen(event); };
+    inventory_.on_look = [this] {
+        isolation_.look();
+        logs_.look(inventory_.all());
+        reconcile();
+    };
+    isolation_.on_change = [this](const std::string& uid) {
+        if (const auto found = running_.find(uid); found != running_.end())
+            found->second->agent.isolation_changed();
+    };
+    isolation_.start(group_);
     inventory_.start(group_);
+    logs_.start(group_);
     group_.spawn("rclone", rclone_.run());
     group_.spawn("folder watcher", watcher_.run());
     group_.spawn("reporter", reporter_.run());
     group_.spawn("machine usage", machine_loop());
     group_.spawn("watch", api_.watch_workspaces(listener()));
+    group_.spawn("watch the edge", api_.watch(std::string(EdgeNetworkSpec::kind.plural), edge_listener()));
     co_await group_.join();
 }
 
@@ -129,6 +154,7 @@ json::object NodeAgent::node_report()
     spec.engineVersion = engine_version_;
     spec.reportedAt = clock_.now();
     spec.usage = usage_;
+    spec.addresses = isolation_.addresses();
     return encode_object(report);
 }
 
@@ -155,6 +181,27 @@ WorkspaceListener NodeAgent::listener()
         reconcile_one(uid);
     };
     return listener;
+}
+
+ObjectListener NodeAgent::edge_listener()
+{
+    ObjectListener listener;
+    listener.synced = [this](const std::map<std::string, json::object>& all) {
+        for (const auto& [uid, object] : all) take_edge(object);
+    };
+    listener.changed = [this](const json::object& object) { take_edge(object); };
+    listener.deleted = [](const std::string&) {}; // the last word stands until there is another
+    return listener;
+}
+
+void NodeAgent::take_edge(const json::object& object)
+{
+    try {
+        const auto edge = decode_object<EdgeNetwork>(json::value(object), Unknown::Ignore);
+        if (edge.metadata.name == kEdgeName) isolation_.update(edge);
+    } catch (const Error& error) {
+        log::error("the edge can't be read", {{"error", error.what()}});
+    }
 }
 
 bool NodeAgent::concerns_us(const Workspace& workspace) const

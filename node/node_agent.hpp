@@ -2,7 +2,10 @@
 // berth-node as a whole: wires the parts, keeps one WorkspaceAgent for each workspace that has something on
 // this node, and reports the machine.
 
+#include "node/log_shipper.hpp"
 #include "node/workspace_agent.hpp"
+
+#include <boost/asio/thread_pool.hpp>
 
 namespace berth {
 
@@ -31,6 +34,8 @@ private:
     awaitable<> identify();
     awaitable<> machine_loop();
     WorkspaceListener listener();
+    ObjectListener edge_listener();
+    void take_edge(const json::object& object);
     void reconcile();
     void reconcile_one(const std::string& uid);
     bool concerns_us(const Workspace& workspace) const;
@@ -47,9 +52,14 @@ private:
     HttpClient api_http_;
     ApiClient api_;
     Inventory inventory_;
+    asio::thread_pool filter_thread_{1};
+    Isolation isolation_;
     Rclone rclone_;
+    S3Client s3_;
+    S3Servers s3_servers_;
     FolderWatcher watcher_;
     Reporter reporter_;
+    LogShipper logs_;
     MachineMeter meter_;
     NodeParts parts_;
     std::string engine_version_;

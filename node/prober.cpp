@@ -95,9 +95,28 @@ awaitable<HealthChecks> probe_ports(Clock& clock, std::string address, unsigned 
     co_return co_await check_all(clock, std::move(sockets), address, {code_server, vnc, web}, limit);
 }
 
+namespace {
+
+constexpr std::size_t kRounds = 10;
+constexpr Duration kSameRound = std::chrono::seconds{5};
+
+void remember(std::vector<ProbeRecord>& history, ProbeRecord round)
+{
+    const bool same = !history.empty() && history.back().checks == round.checks && history.back().at &&
+                      *round.at - *history.back().at < kSameRound;
+    if (same) return;
+    history.push_back(round);
+    if (history.size() > kRounds) history.erase(history.begin());
+}
+
+} // namespace
+
 Health next_health(const Health& before, const HealthChecks& checks, Time now, int misses_allowed)
 {
-    Health health{.status = before.status, .lastCheck = now, .checks = checks, .misses = before.misses};
+    Health health = before;
+    health.lastCheck = now;
+    health.checks = checks;
+    remember(health.history, {now, checks});
     if (checks.codeServer && checks.vnc) {
         health.status = HealthState::healthy;
         health.misses = 0;

@@ -20,7 +20,8 @@ awaitable<HealthChecks> probe_namespace(Executor work, Clock& clock, std::string
 awaitable<HealthChecks> probe_ports(Clock& clock, std::string address, unsigned short code_server,
     unsigned short vnc, unsigned short web, Duration limit);
 
-/// The health after one more look. Pure. Before the first success it is "starting" and counts no misses.
+/// The health after one more look. Pure. Before the first success it is "starting" and counts no misses. The history
+/// keeps the last 10 rounds; rounds with the same result that follow each other within a few seconds are one.
 Health next_health(const Health& before, const HealthChecks& checks, Time now, int misses_allowed = 3);
 
 } // namespace berth

@@ -1,38 +1,18 @@
-#include "node/sync.hpp"
+// S3 → folder at the start of a workspace.
 
 #include "controller/base/log.hpp"
-#include "node/file_copy.hpp"
 #include "node/filters.hpp"
+#include "node/sync_parts.hpp"
 
-#include <filesystem>
-
-#include <sys/stat.h>
+#include <algorithm>
 
 namespace berth {
 
 namespace {
 
-constexpr std::size_t kBatchFiles = 256;
-constexpr std::int64_t kBatchBytes = 128 << 20;
-
-struct Batch {
-    Paths paths;
-    std::int64_t bytes = 0;
-};
-
-std::vector<Batch> make_batches(const RemoteFiles& files, const std::map<std::string, JournalFile>& done)
-{
-    std::vector<Batch> batches;
-    for (const auto& [path, file] : files) {
-        if (done.contains(path)) continue;
-        const bool full = batches.empty() || batches.back().paths.size() >= kBatchFiles ||
-                          batches.back().bytes + file.size > kBatchBytes;
-        if (full) batches.emplace_back();
-        batches.back().paths.push_back(path);
-        batches.back().bytes += file.size;
-    }
-    return batches;
-}
+/// Up to here a file is small, and up to there it is of middle size, in bytes.
+constexpr std::int64_t kSmall = 256 << 10;
+constexpr std::int64_t kMiddle = 8 << 20;
 
 /// Takes out what can't be a file here; says which.
 std::size_t drop_unsafe(RemoteFiles& files)
@@ -44,63 +24,34 @@ std::size_t drop_unsafe(RemoteFiles& files)
     });
 }
 
-std::int64_t file_mtime(const std::string& path)
-{
-    struct ::stat info {};
-    if (::stat(path.c_str(), &info) != 0) throw system_error("look at a downloaded file");
-    return to_local_file(info).mtime;
-}
+int size_class(std::int64_t size) { return size <= kSmall ? 0 : size <= kMiddle ? 1 : 2; }
 
 /// A file that was there before us: S3's version goes beside it unless both are the same.
-JournalFile meet_existing(const FileTree& tree, const std::string& source, const std::string& path,
-    const PutOptions& options, const Hashes& hashes, Time now)
+JournalFile meet_existing(const FileTree& tree, const Arrived& arrived, std::int64_t mode, Time now)
 {
     static const std::atomic<bool> never{false};
-    JournalFile entry{.md5 = hashes.md5, .sha256 = hashes.sha256};
+    const auto& path = arrived.wanted.path;
+    JournalFile entry{.md5 = arrived.hashes.md5, .sha256 = arrived.hashes.sha256};
     const auto before = tree.stat(path);
     const auto here = before ? tree.hash(path, never) : std::nullopt;
     const auto after = tree.stat(path);
-    if (here && here->sha256 == hashes.sha256 && after && before->same_content(*after)) {
+    if (here && here->sha256 == arrived.hashes.sha256 && after && before->same_content(*after)) {
         entry.local = *after;
         return entry;
     }
-    tree.put(source, conflict_name(path, now), options);
+    tree.put(arrived.file, conflict_name(path, now, arrived.etag), {.mode = mode, .mtime = arrived.mtime});
     log::warning(
         "a file differed from S3 and was kept; S3's version is beside it", {{"path", printable(path)}});
     return entry; // zeros as the local state: what is here goes up in the next round
 }
 
-/// Puts the downloaded files of one batch into the folder and into the journal.
-void place(const std::string& root, const std::string& staging, const Batch& batch, const RemoteFiles& remote,
-    const Manifest& manifest, SyncJournal& journal, Time now)
+std::int64_t mode_in(const Manifest& tree, const std::string& path)
 {
-    const FileTree tree(root);
-    for (const auto& path : batch.paths) {
-        const auto source = staging + "/" + path;
-        if (!std::filesystem::is_regular_file(source)) continue; // S3 lost it since the list
-        try {
-            const auto hashes = hash_file(source);
-            const auto known = manifest.files.find(path);
-            PutOptions options{.mode = known == manifest.files.end() ? 0644 : known->second.mode,
-                .mtime = file_mtime(source)};
-            JournalFile entry{.md5 = hashes.md5, .sha256 = hashes.sha256};
-            if (const auto local = tree.put(source, path, options))
-                entry.local = *local;
-            else
-                entry = meet_existing(tree, source, path, options, hashes, now);
-            entry.remote = remote.at(path);
-            journal.put(path, std::move(entry));
-        } catch (const Error& error) {
-            if (error.code() == Errc::Quota) throw;
-            // For instance the keys "a" and "a/b", which can't both be files. The object stays in S3.
-            log::warning("object skipped", {{"key", printable(path)}, {"reason", error.what()}});
-        }
-    }
-    journal.commit();
-    clear_folder(staging);
+    const auto known = tree.files.find(path);
+    return known == tree.files.end() ? 0644 : known->second.mode;
 }
 
-void place_rest(const std::string& root, const Manifest& manifest)
+void place_extras(const std::string& root, const Manifest& manifest)
 {
     const FileTree tree(root);
     for (const auto& [path, target] : manifest.links) {
@@ -120,93 +71,60 @@ void place_rest(const std::string& root, const Manifest& manifest)
     }
 }
 
-awaitable<Manifest> load_manifest(SyncContext& context)
+/// Small files first, and of them those that were used last: what somebody wants to see is there soon.
+std::vector<Wanted> in_order(const RemoteFiles& files, const std::map<std::string, JournalFile>& done)
 {
-    const auto present = co_await context.store.stat(std::string(kManifestKey));
-    if (!present) co_return Manifest{};
-    const auto copy = manifest_copy(context);
-    co_await context.store.get(std::string(kManifestKey), copy);
-    context.journal.set_fact(kManifestFact, present->md5);
-    try {
-        co_return parse_manifest(read_file(copy));
-    } catch (const Error& error) {
-        log::warning(
-            "the manifest can't be read; files come without modes and links", {{"error", error.what()}});
-        co_return Manifest{};
-    }
-}
-
-void check_abandoned(const SyncContext& context)
-{
-    if (context.abandoned && context.abandoned())
-        throw Error{Errc::Conflict, "the restore is not wanted any more"};
-}
-
-/// An empty bucket looks like a missing one to some servers; being able to write tells them apart.
-awaitable<> prove_bucket(SyncContext& context)
-{
-    const auto copy = manifest_copy(context);
-    const auto text = to_text(Manifest{});
-    write_file_atomically(copy, text);
-    co_await context.store.put(copy, std::string(kManifestKey));
-    context.journal.set_fact(kManifestFact, hash_file(copy).md5);
+    std::vector<Wanted> wanted;
+    for (const auto& [path, object] : files)
+        if (!done.contains(path)) wanted.push_back({.path = path, .object = object});
+    std::stable_sort(wanted.begin(), wanted.end(), [](const Wanted& left, const Wanted& right) {
+        const int a = size_class(left.object.size);
+        const int b = size_class(right.object.size);
+        return a != b ? a < b : left.object.modified > right.object.modified;
+    });
+    return wanted;
 }
 
 } // namespace
-
-awaitable<> complete_hashes(ObjectStore& store, RemoteFiles& files)
-{
-    Paths paths;
-    for (const auto& [path, file] : files)
-        if (file.md5.empty()) paths.push_back(path);
-    for (auto& [path, file] : co_await store.head(std::move(paths))) files[path] = file;
-}
-
-std::string staging_folder(const SyncContext& context) { return context.journal.folder() + "/staging"; }
-std::string manifest_copy(const SyncContext& context) { return context.journal.folder() + "/manifest.json"; }
-std::string own_manifest(const SyncContext& context)
-{
-    return context.journal.folder() + "/manifest.mine.json";
-}
-
-void clear_folder(const std::string& folder)
-{
-    std::error_code ignored;
-    std::filesystem::remove_all(folder, ignored);
-    std::filesystem::create_directories(folder);
-}
 
 awaitable<> restore_files(SyncContext& context)
 {
     auto& status = context.status;
     status.state = SyncState::restoring;
+    status.restoreFiles = status.restoreBytes = status.restoredFiles = status.restoredBytes = 0;
     if (context.changed) context.changed();
-    const auto staging = staging_folder(context);
-    auto remote = co_await context.store.list();
-    const auto skipped = drop_unsafe(remote);
-    co_await complete_hashes(context.store, remote);
-    const auto manifest = co_await load_manifest(context);
-    if (context.journal.fact(kManifestFact).empty()) co_await prove_bucket(context);
-    status.restoredFiles = static_cast<std::int64_t>(context.journal.files().size());
-    const auto batches = make_batches(remote, context.journal.files());
-    for (const auto& batch : batches) {
-        check_abandoned(context);
-        clear_folder(staging);
-        require_space(staging + "/x", batch.bytes);
-        co_await context.store.download(batch.paths, staging, batch.bytes);
-        check_abandoned(context);
-        auto put_into_folder = [&, now = context.clock.now()] {
-            place(context.root, staging, batch, remote, manifest, context.journal, now);
-        };
-        co_await offload(context.work, put_into_folder);
-        status.restoredFiles = static_cast<std::int64_t>(context.journal.files().size());
-        status.restoredBytes += batch.bytes;
+    auto listing = co_await context.store.list();
+    const auto skipped = drop_unsafe(listing.files);
+    const auto tree = co_await fetch_tree(context, listing);
+    auto wanted = in_order(listing.files, context.journal.files());
+    for (const auto& [path, object] : listing.files) status.restoreBytes += object.size;
+    status.restoreFiles = static_cast<std::int64_t>(listing.files.size());
+    status.restoredFiles = status.restoreFiles - static_cast<std::int64_t>(wanted.size());
+    status.restoredBytes = status.restoreBytes;
+    for (const auto& one : wanted) status.restoredBytes -= one.object.size;
+    if (context.changed) context.changed();
+
+    auto place = [&, now = context.clock.now()](const FileTree& folder, const Arrived& arrived) {
+        const auto& path = arrived.wanted.path;
+        const auto mode = mode_in(tree, path);
+        JournalFile entry{.md5 = arrived.hashes.md5, .sha256 = arrived.hashes.sha256};
+        if (const auto local = put_arrived(folder, arrived, mode))
+            entry.local = *local;
+        else
+            entry = meet_existing(folder, arrived, mode, now);
+        entry.remote = {.size = arrived.wanted.object.size, .etag = arrived.etag};
+        context.journal.put(path, std::move(entry));
+    };
+    auto progress = [&](std::int64_t files, std::int64_t bytes) {
+        status.restoredFiles += files;
+        status.restoredBytes += bytes;
         if (context.changed) context.changed();
-    }
+    };
+    Place place_function = place;
+    std::function<void(std::int64_t, std::int64_t)> progress_function = progress;
+    co_await fetch_all(context, std::move(wanted), std::move(place_function), std::move(progress_function));
     auto finish = [&] {
-        place_rest(context.root, manifest);
-        // What was restored is ours from now on: what is deleted here leaves the manifest.
-        write_file_atomically(own_manifest(context), to_text(manifest));
+        place_extras(context.root, tree);
         context.journal.set_fact(kRestoredFact, format_time(context.clock.now()));
         context.journal.commit();
     };

@@ -3,6 +3,7 @@
 #include "node/filters.hpp"
 
 #include <algorithm>
+#include <cctype>
 
 namespace berth {
 
@@ -28,7 +29,7 @@ std::vector<std::string> vanished(const TreeWalk& walk, const std::map<std::stri
 std::string accident(const TreeWalk& walk, std::int64_t deletes, std::int64_t known, const DeleteGuard& guard)
 {
     if (!walk.complete) return "a part of the folder can't be read";
-    if (guard.allowed == deletes) return "";
+    if (guard.off || guard.allowed == deletes) return "";
     const auto text = std::to_string(deletes) + " of " + std::to_string(known) + " files";
     if (walk.files.empty()) return "the folder is empty: " + text + " would be deleted";
     if (deletes > guard.count && deletes * 100 > known * guard.percent) return text + " would be deleted";
@@ -46,10 +47,7 @@ SyncPlan plan_sync(const TreeWalk& walk, const std::map<std::string, JournalFile
         const auto known = journal.find(path);
         if (known == journal.end() || !known->second.local.same_content(file)) plan.uploads.push_back(path);
     }
-    std::stable_sort(
-        plan.uploads.begin(), plan.uploads.end(), [](const std::string& left, const std::string& right) {
-            return upload_rank(left) < upload_rank(right);
-        });
+    upload_order(plan.uploads);
     auto gone = vanished(walk, journal);
     if (gone.empty()) return plan;
     plan.held_reason = accident(
@@ -86,25 +84,29 @@ Manifest make_manifest(const TreeWalk& walk, const std::map<std::string, Journal
     return manifest;
 }
 
-UploadStep plan_upload(
-    const RemoteFile& mine, const std::optional<RemoteFile>& present, const JournalFile* journal)
+void upload_order(std::vector<std::string>& paths)
 {
-    if (!present) return UploadStep::Upload;
-    if (!present->md5.empty() && present->md5 == mine.md5 && present->size == mine.size)
-        return UploadStep::Nothing;
-    if (journal && journal->remote.same(*present)) return UploadStep::Overwrite;
-    return UploadStep::Conflict;
+    std::stable_sort(paths.begin(), paths.end(), [](const std::string& left, const std::string& right) {
+        return upload_rank(left) < upload_rank(right);
+    });
 }
 
-std::string conflict_name(const std::string& path, Time now)
+std::string conflict_name(const std::string& path, Time now, std::string_view version)
 {
+    constexpr std::size_t kLongestName = 255;
     auto stamp = format_time(now).substr(0, 19);
     std::erase_if(stamp, [](char c) { return c == '-' || c == ':'; });
+    std::string mark(version.substr(0, 6));
+    std::erase_if(mark, [](unsigned char c) { return !std::isalnum(c); });
+    const auto suffix = ".conflict-" + stamp + "Z-" + mark;
     const auto slash = path.rfind('/');
     const auto name = slash == std::string::npos ? 0 : slash + 1;
     auto dot = path.rfind('.');
-    if (dot == std::string::npos || dot <= name) dot = path.size();
-    return path.substr(0, dot) + ".conflict-" + stamp + "Z" + path.substr(dot);
+    if (dot == std::string::npos || dot <= name || path.size() - dot > 32) dot = path.size();
+    const auto ending = path.substr(dot);
+    auto stem = path.substr(name, dot - name);
+    while (stem.size() + suffix.size() + ending.size() > kLongestName || !is_utf8(stem)) stem.pop_back();
+    return path.substr(0, name) + stem + suffix + ending;
 }
 
 std::string trash_stamp(Time now)

@@ -2,13 +2,16 @@
 // The agent's work for one workspace on this node: one loop that looks, decides (decide.hpp) and does one
 // thing, and beside it the probes and the usage. What it sees goes out as the workspace's report.
 
+#include "api/types/warm_pool.hpp"
 #include "docker/client.hpp"
+#include "node/activity_watch.hpp"
 #include "node/config.hpp"
 #include "node/decide.hpp"
 #include "node/folder_watcher.hpp"
 #include "node/inventory.hpp"
-#include "node/rclone_store.hpp"
+#include "node/isolation.hpp"
 #include "node/reporter.hpp"
+#include "node/s3_store.hpp"
 #include "node/sync.hpp"
 #include "node/usage.hpp"
 
@@ -24,9 +27,13 @@ struct NodeParts {
     const NodeConfig& config;
     docker::Client& docker;
     Inventory& inventory;
+    Isolation& isolation;
     Rclone& rclone;
+    S3Client& s3;
+    S3Servers& s3_servers;
     FolderWatcher& watcher;
     Reporter& reporter;
+    ApiClient& api;
     const std::atomic<bool>& stop;
     std::string node_id;
     std::string node_name;
@@ -43,23 +50,38 @@ public:
     void update(Workspace workspace);
     /// The node's containers or volumes were looked at.
     void look();
+    /// The network filter of its container came, or could not be loaded.
+    void isolation_changed() { changed(); }
     const Workspace& workspace() const noexcept { return workspace_; }
     /// Whether berthd has taken a report of the present state.
     bool reported() const { return !parts_.reporter.pending(target_); }
 
 private:
     NodeView view() const;
+    // Slots and claims (workspace_claim.cpp).
+    bool control_is_current() const;
+    bool abandoned() const;
+    std::int64_t observed_claim() const;
     awaitable<> run();
     awaitable<> step();
     awaitable<> attempt(NodeStep next);
     awaitable<> perform(NodeStep next);
     void failed(NodeStep next, const std::string& problem);
 
+    // Files (workspace_files.cpp).
     awaitable<> prepare();
     awaitable<> write_control();
     awaitable<> restore();
     awaitable<> sync();
+    awaitable<> go_back(SyncRequests asked);
     awaitable<> final_sync();
+    awaitable<> show_progress();
+    awaitable<> show_banner(std::string text);
+    awaitable<> keep_requests(SyncRequests done);
+    awaitable<> empty_trash_daily();
+    bool asked_for_sync() const;
+    SyncRound round_for(const SyncRequests& asked, Tick now);
+    void drop_store();
     awaitable<> remove_volumes();
     awaitable<> remove_volume(std::string name);
     awaitable<> forget();
@@ -72,6 +94,8 @@ private:
     awaitable<> probe_loop();
     awaitable<Tick> probe_once();
     awaitable<> usage_loop();
+    void heed_end();
+    void note_list();
     json::object report();
     void changed() { parts_.reporter.changed(target_); }
     bool unchanged_folder() const;
@@ -85,7 +109,8 @@ private:
     Signal probe_wake_;
 
     std::unique_ptr<SyncJournal> journal_;
-    std::unique_ptr<RcloneStore> store_;
+    std::unique_ptr<S3Store> store_;
+    std::int64_t earlier_requests_ = 0; ///< to S3, by stores that are gone
     S3Source store_source_;
     std::unique_ptr<SyncContext> context_;
     std::shared_ptr<FolderActivity> activity_ = std::make_shared<FolderActivity>();
@@ -99,12 +124,20 @@ private:
     Tick retry_after_{};
     Tick sync_due_{};
     std::optional<Tick> last_walk_;
-    bool trash_emptied_ = false;
+    std::optional<Tick> trash_emptied_;
+    Tick compare_due_{};
+    Tick banner_due_{};
+    SyncRequests observed_requests_; ///< acted on
+
+    std::int64_t told_end_ = 0;   ///< status.endedIncarnation, and the look that was asked for because of it
+    std::uint64_t end_look_ = 0;
+    std::int64_t listed_end_ = 0; ///< that look has been made
 
     Health health_;
     std::string probed_id_;
     Tick probing_since_{};
     std::optional<ResourceUsage> usage_;
+    ActivityWatch use_{parts_, {workspace_, local_, usage_, status_, activity_, [this] { changed(); }}};
 };
 
 /// The source with the install's own endpoint and key filled in. Pure.

@@ -78,6 +78,7 @@ awaitable<Tick> WorkspaceAgent::probe_once()
         co_return parts_.clock.tick();
     const auto before = health_;
     health_ = next_health(before, checks, parts_.clock.now());
+    // The history alone can wait for the next regular report.
     if (before.status != health_.status || !(before.checks == health_.checks) ||
         before.misses != health_.misses) {
         log::info(
@@ -88,7 +89,8 @@ awaitable<Tick> WorkspaceAgent::probe_once()
     const auto now = parts_.clock.tick();
     const bool young = now - probing_since_ < kEagerFor;
     if (health_.status == HealthState::starting) co_return now + (young ? kEagerProbe : kPatientProbe);
-    if (young && !checks.webServer) co_return now + kPatientProbe;
+    // Eagerly only for the user's own server: a miss has the regular interval to mend itself in.
+    if (young && !checks.webServer && health_.misses == 0) co_return now + kPatientProbe;
     co_return now + parts_.config.probe_interval;
 }
 
@@ -115,6 +117,23 @@ awaitable<> WorkspaceAgent::usage_loop()
     }
 }
 
+/// The controller says that Docker has no task left of an incarnation. What the engine shows after that is the last
+/// word about what it left here, and only that may be taken for "nothing".
+void WorkspaceAgent::heed_end()
+{
+    const auto ended = workspace_.status.endedIncarnation;
+    if (ended == 0 || ended == told_end_) return;
+    told_end_ = ended;
+    end_look_ = parts_.inventory.ask();
+}
+
+void WorkspaceAgent::note_list()
+{
+    if (listed_end_ == told_end_ || parts_.inventory.answered() < end_look_) return;
+    listed_end_ = told_end_;
+    changed();
+}
+
 json::object WorkspaceAgent::report()
 {
     WorkspaceReport report;
@@ -130,12 +149,20 @@ json::object WorkspaceAgent::report()
     spec.container = local_.container;
     spec.filesVolume = local_.files_volume;
     spec.controlVolume = local_.control_volume;
-    spec.restored = restored_;
+    spec.listedEnd = listed_end_;
+    spec.restored = restored_ || is_slot(workspace_); // a slot has nothing to wait for
+    spec.observedClaim = observed_claim();
     spec.controlReady = local_.control_volume && !control_written_.empty();
+    const auto wall = parts_.isolation.of(local_.container);
+    spec.isolated = wall.isolated;
+    spec.isolationProblem = wall.problem;
     spec.health = health_;
     spec.sync = status_;
+    spec.sync.s3Requests = earlier_requests_ + (store_ ? store_->requests() : 0);
+    spec.observedRequests = observed_requests_;
     spec.resourceUsage = usage_;
-    if (const auto last = activity_->last_ms.load(); last > 0) spec.lastActivity = Time{Duration{last}};
+    spec.activity = use_.tell();
+    spec.lastActivity = use_.newest();
     return encode_object(report);
 }
 

@@ -1,7 +1,10 @@
 #include "reconcilers/workspace.hpp"
 
 #include "api/types/node.hpp"
+#include "api/types/proxy_routes.hpp"
+#include "api/types/warm_pool.hpp"
 #include "controller/base/log.hpp"
+#include "controller/runtime/conditions.hpp"
 #include "metrics/metrics.hpp"
 
 namespace berth {
@@ -15,6 +18,18 @@ Time last_change(const Workspace& workspace)
 {
     const auto& history = workspace.status.history;
     return history.empty() || !history.back().at ? Time{} : *history.back().at;
+}
+
+/// A template that is made or mended may be what failed workspaces wait for.
+std::vector<Key> failed_for_want_of(const Store& store, const WorkspaceTemplate& made)
+{
+    std::vector<Key> keys;
+    Selector failed;
+    failed.org = made.metadata.org;
+    failed.phase = detail::enumerator_name(Phase::failed);
+    for (const auto& workspace : store.list<Workspace>(failed))
+        if (workspace.spec.template_ == made.metadata.name) keys.push_back(key_of(workspace));
+    return keys;
 }
 
 } // namespace
@@ -32,15 +47,18 @@ WorkspaceReconciler::WorkspaceReconciler(Store& store, docker::Client& docker, d
       observed_(observed),
       traefik_(traefik),
       clock_(clock),
-      settings_(std::move(settings)), metrics_(metrics)
+      settings_(std::move(settings)), metrics_(metrics), watching_since_(clock.now())
 {}
 
 void WorkspaceReconciler::watch(Sources<Workspace>& on)
 {
     on.self();
     on.same_name<WorkspaceReport>();
+    on.all_of<WorkspaceTemplate>(failed_for_want_of);
     on.docker(docker::ObjectType::Service);
     on.docker(docker::ObjectType::Task);
+    // Slots of a warm pool wait for those that somebody waits for.
+    on.background([](const Entry& entry) { return entry.labels.contains(std::string(kPoolLabel)); });
 }
 
 awaitable<Action> WorkspaceReconciler::reconcile(Workspace& workspace)
@@ -63,12 +81,14 @@ awaitable<Plan> WorkspaceReconciler::step(Workspace& workspace)
     count(workspace.status, plan.status);
     workspace.status = std::move(plan.status);
     workspace.status.urls = workspace_urls(settings_.address, workspace.metadata.name);
+    co_await judge_idle(workspace, look.seen, plan);
+    if (plan.archived) co_await forget_report(workspace);
     if (plan.in_transition) observed_.watch_closely(kWatchFor);
     switch (plan.step) {
     case Step::None:
         break;
     case Step::Create:
-        co_await create(workspace, look.flavor);
+        co_await create(workspace, look.flavor, look.seen.settings_hash);
         break;
     case Step::Remove:
         co_await remove(plan.service_id);
@@ -104,8 +124,11 @@ awaitable<WorkspaceReconciler::Look> WorkspaceReconciler::look(const Workspace& 
     if (!seen.obstacle && look.flavor.image.empty())
         seen.obstacle = Obstacle{"NoImage", "no image is configured for workspaces"};
     seen.request_hash = request_hash(workspace);
+    seen.settings_hash = settings_hash(workspace, chosen);
     seen.report = report_of(workspace);
-    if (wants_probe(workspace, seen.report)) seen.routed = co_await probe(workspace.metadata.name);
+    seen.isolation = settings_.isolation;
+    seen.watching_since = watching_since_;
+    if (wants_probe(workspace, seen.report, seen.isolation)) seen.routed = co_await probe(workspace);
 
     const auto service = co_await service_of(workspace);
     if (service) seen.service = facts_of(*service, settings_.install_id);
@@ -139,6 +162,8 @@ std::vector<TaskFacts> WorkspaceReconciler::tasks_of(
     std::vector<TaskFacts> facts;
     for (const auto& task : tasks)
         if (is_task_of(*task, workspace, settings_.install_id)) facts.push_back(facts_of(*task));
+    for (auto& task : facts)
+        if (const auto where = observed_.node(task.node_id)) task.node_name = where->Description.Hostname;
     return facts;
 }
 
@@ -158,16 +183,19 @@ void WorkspaceReconciler::look_at_node(const Workspace& workspace, Seen& seen) c
     const auto node = observed_.node(id);
     seen.node_known = node != nullptr;
     seen.node_up = node && node->Status.State != "down";
+    if (node) seen.node_name = node->Description.Hostname;
     const auto report = store_.get<NodeReport>({"default", id});
     if (report) seen.agent_seen_at = report->spec.reportedAt;
 }
 
 /// Whether Traefik serves the code-server by host name: "running" is said only after this.
-awaitable<bool> WorkspaceReconciler::probe(std::string id)
+awaitable<bool> WorkspaceReconciler::probe(const Workspace& workspace)
 {
+    const auto& id = workspace.metadata.name;
     HttpRequest request;
     request.target = workspace_path(settings_.address, id, kCodeServerPort) + "healthz";
     request.headers.set("Host", workspace_host(settings_.address, id, kCodeServerPort));
+    if (!workspace.spec.pool.empty()) request.headers.set(kProbeHeader, settings_.probe_token);
     request.deadline = settings_.probe_timeout;
     bool served = false;
     try {
@@ -179,7 +207,8 @@ awaitable<bool> WorkspaceReconciler::probe(std::string id)
     co_return served;
 }
 
-awaitable<> WorkspaceReconciler::create(Workspace& workspace, const Flavor& flavor)
+awaitable<> WorkspaceReconciler::create(
+    Workspace& workspace, const Flavor& flavor, const std::string& settings_hash)
 {
     workspace.status.resourceLimits = flavor.limits;
     std::optional<Error> failure;
@@ -201,10 +230,27 @@ awaitable<> WorkspaceReconciler::create(Workspace& workspace, const Flavor& flav
     if (failure->code() == Errc::Unavailable || failure->code() == Errc::Timeout) throw *failure;
     log::warning("Docker refused a workspace's service",
         {{"workspace", workspace.metadata.name}, {"error", failure->what()}});
-    Condition placed{std::string(condition::kPlaced), ConditionStatus::False, "ServiceRefused",
-        failure->what(), {}, workspace.metadata.generation};
-    set_condition(workspace.status.conditions, std::move(placed), clock_.now());
-    throw Error{Errc::Unavailable, "Docker refused the service: " + std::string(failure->what())};
+    const Obstacle why{"ServiceRefused", "Docker refused the service: " + std::string(failure->what())};
+    const auto generation = workspace.metadata.generation;
+    for (const auto type : {condition::kPlaced, kReadyCondition}) {
+        Condition refused{std::string(type), ConditionStatus::False, why.reason, why.message, {}, generation};
+        set_condition(workspace.status.conditions, std::move(refused), clock_.now());
+    }
+    workspace.status.message = why.message;
+    if (failure->code() != Errc::Invalid) throw Error{Errc::Unavailable, why.message};
+    // The same words will never do: whoever wrote them is told at once.
+    mark_failed(workspace.status, why, settings_hash, generation, clock_.now());
+    note_decision(workspace.status, {clock_.now(), "enter failed", why.reason, why.message});
+}
+
+/// An archived workspace has nothing on any node; a report that comes all the same wakes it.
+awaitable<> WorkspaceReconciler::forget_report(const Workspace& workspace)
+{
+    auto forget = [key = key_of(workspace), uid = workspace.metadata.uid](Txn& txn) {
+        const auto report = txn.get<WorkspaceReport>(key);
+        if (report && report->spec.workspaceUid == uid) txn.remove<WorkspaceReport>(key);
+    };
+    co_await store_.transact(std::move(forget));
 }
 
 awaitable<> WorkspaceReconciler::remove(std::string service_id)

@@ -35,9 +35,12 @@ private:
     std::vector<TaskFacts> tasks_of(const Workspace& workspace, const std::string& service_id) const;
     std::optional<WorkspaceReportSpec> report_of(const Workspace& workspace) const;
     void look_at_node(const Workspace& workspace, Seen& seen) const;
-    awaitable<bool> probe(std::string id);
-    awaitable<> create(Workspace& workspace, const Flavor& flavor);
+    awaitable<bool> probe(const Workspace& workspace);
+    awaitable<> create(Workspace& workspace, const Flavor& flavor, const std::string& settings_hash);
+    awaitable<> forget_report(const Workspace& workspace);
     awaitable<> remove(std::string service_id);
+    awaitable<> judge_idle(Workspace& workspace, const Seen& seen, Plan& plan);
+    awaitable<> stop_idle(const Workspace& workspace, std::optional<ActivityStatus> before);
 
     Store& store_;
     docker::Client& docker_;
@@ -46,6 +49,7 @@ private:
     Clock& clock_;
     WorkspaceSettings settings_;
     Metrics* metrics_; ///< may be null
+    const Time watching_since_;
 };
 
 } // namespace berth

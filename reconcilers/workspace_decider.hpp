@@ -1,6 +1,7 @@
 #pragma once
-// One decision about one workspace, split over two files: workspace_plan.cpp (what is common, and stopping)
-// and workspace_start.cpp (starting, running, replacing, failing). Only these two and decide() use it.
+// One decision about one workspace, split over four files: workspace_plan.cpp (what is common),
+// workspace_stop.cpp (towards stopped), workspace_start.cpp (towards running) and workspace_keep.cpp
+// (running, replacing, failing). Only these use it.
 
 #include "reconcilers/workspace_plan.hpp"
 
@@ -15,13 +16,17 @@ private:
     // Common.
     void take_over_report();
     void take_over_sync();
+    void keep_receipt(const Receipt& receipt);
     void locate_files();
     void pin_to_task(std::initializer_list<TaskStage> stages);
     void set(std::string_view type, bool value, std::string reason, std::string message = {});
+    void set(std::string_view type, ConditionStatus value, std::string reason, std::string message = {});
     void enter(Phase phase, std::string reason, std::string message);
     void look_again(Duration after);
     void watch_closely(Duration after);
-    void remove_service();
+    void remove_service(std::string reason);
+    void note();
+    bool node_lost() const;
     bool wants_running() const;
     bool live_tasks() const;
     /// The report speaks of the present incarnation's container.
@@ -31,10 +36,12 @@ private:
     // Towards stopped.
     void stop();
     void stay_stopped();
+    void archive_in_time();
+    void wait_for_end();
     void confirm_files();
     bool accept_receipt();
     bool volumes_gone() const;
-    bool report_is_causal() const;
+    bool nothing_can_come() const;
     void report_risk();
     void stopped(std::string message);
 
@@ -50,14 +57,28 @@ private:
     bool ended(std::string& how) const;
     void crashed(const std::string& how);
     bool refused();
+    void judge_isolation();
     void judge_health();
+    void judge_silence();
+    void end_incident();
     void judge_start();
     void become_running();
     bool restoring() const;
     bool past_deadline() const;
     Obstacle why_not_running() const;
+    Obstacle why_waiting_for_end() const;
     void fail(std::string reason, std::string message);
     void stay_failed();
+
+    // Slots and claims (workspace_claim.cpp).
+    bool is_slot() const;
+    bool claim_is_open() const;
+    void become_warm();
+    void take_claim();
+    bool follow_claim();
+    void give_up_slot();
+    bool report_is_of_given_up_slot() const;
+    void end_slot();
 
     const Workspace& ws_;
     const Seen& seen_;
@@ -65,6 +86,7 @@ private:
     Time now_;
     Plan plan_;
     WorkspaceStatus& st_;
+    std::string because_; ///< why this step, when no change of phase says it
 };
 
 } // namespace berth

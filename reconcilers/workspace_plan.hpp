@@ -34,6 +34,7 @@ struct TaskFacts {
     std::string message; ///< Docker's own words
     std::int64_t exit_code = 0;
     std::optional<Time> at; ///< of the stage
+    std::string node_name{};
 };
 
 /// Something that a look needs to know and that only a person can mend.
@@ -48,11 +49,15 @@ struct Seen {
     std::vector<TaskFacts> tasks;        ///< of every incarnation of this workspace
     std::optional<WorkspaceReportSpec> report;
     std::string request_hash;         ///< of what would be created now
+    std::string settings_hash;        ///< of all that decides whether a start can succeed
     std::optional<Obstacle> obstacle; ///< why nothing can be created now
     std::optional<bool> routed;       ///< the probe's answer; unset: not asked
+    bool isolation = true;            ///< a workspace is usable only behind its network filter
     bool node_known = true;           ///< status.nodeId is a member of the Swarm (true when none is set)
     bool node_up = true;
+    std::string node_name;             ///< of status.nodeId, as Docker calls it
     std::optional<Time> agent_seen_at; ///< last report of the agent on status.nodeId
+    Time watching_since{};             ///< nobody has listened to agents before
 };
 
 enum class Step { None, Create, Remove };
@@ -64,24 +69,40 @@ struct Plan {
     std::optional<Duration> next_look; ///< unset: only when something changes
     bool in_transition = false;        ///< worth watching Docker closely
     bool finished = false;             ///< stopped, and nothing is left on any node
+    bool archived = false;             ///< in this step
 };
 
 Plan decide(const Workspace& workspace, const Seen& seen, const LifeLimits& limits, Time now);
 
-/// Whether asking Traefik is worth it: everything but the route is there.
-bool wants_probe(const Workspace& workspace, const std::optional<WorkspaceReportSpec>& report);
+/// Whether asking Traefik is worth it: everything but the route is there. `isolation` as in Seen.
+bool wants_probe(
+    const Workspace& workspace, const std::optional<WorkspaceReportSpec>& report, bool isolation = true);
 
 /// Conditions that this reconciler writes, beside Ready.
 namespace condition {
 inline constexpr std::string_view kPlaced = "Placed";
 inline constexpr std::string_view kRestored = "Restored";
 inline constexpr std::string_view kHealthy = "Healthy";
+inline constexpr std::string_view kIsolated = "Isolated";
 inline constexpr std::string_view kRouted = "Routed";
 inline constexpr std::string_view kFilesSafe = "FilesSafe";
 inline constexpr std::string_view kDataAtRisk = "DataAtRisk";
 inline constexpr std::string_view kNameTaken = "NameTaken";
 inline constexpr std::string_view kFailed = "Failed";
+inline constexpr std::string_view kClaimed = "Claimed"; ///< its node has taken the claim of a slot
+inline constexpr std::string_view kMemoryPressure = "MemoryPressure";
 } // namespace condition
+
+/// Into another phase, with a line in the history.
+void enter_phase(WorkspaceStatus& status, Phase phase, std::string reason, std::string message, Time now);
+/// Into `failed`, where it rests until other settings (or somebody) ask for another attempt.
+void mark_failed(
+    WorkspaceStatus& status, Obstacle why, std::string settings_hash, std::int64_t generation, Time now);
+
+/// What a look has shown, in a few words for people. No secrets.
+std::string what_was_seen(const WorkspaceStatus& status, const Seen& seen);
+/// Adds it to status.decisions unless the last one was the same.
+void note_decision(WorkspaceStatus& status, Decision decision);
 
 /// "ImageMissing", "NoNodeFits" or "TaskRejected" from Docker's words.
 std::string task_problem(const std::string& message);

@@ -1,6 +1,9 @@
 #include "reconcilers/workspace_service.hpp"
 
+#include "api/types/warm_pool.hpp"
+#include "api/types/workspace_environment.hpp"
 #include "controller/base/random.hpp"
+#include "reconcilers/workspace_labels.hpp"
 
 #include <charconv>
 #include <cmath>
@@ -41,11 +44,12 @@ docker::Mount volume(std::string source, std::string target, bool read_only, con
     return mount;
 }
 
-docker::Strings environment(const Workspace& workspace, const Flavor& flavor)
+docker::Strings environment(
+    const Workspace& workspace, const Flavor& flavor, const WorkspaceSettings& settings)
 {
     auto env = flavor.env;
-    for (const auto& [name, value] : workspace.spec.env) env[name] = value;
-    env["BERTH_WORKSPACE_ID"] = workspace.metadata.name;
+    for (const auto& [name, value] : workspace_environment(workspace, settings.platform_key))
+        env[name] = value;
     docker::Strings lines;
     for (const auto& [name, value] : env) lines.push_back(name + "=" + value);
     return lines;
@@ -60,7 +64,7 @@ docker::ContainerSpec container(const Workspace& workspace, const Flavor& flavor
     spec.Image = flavor.image;
     spec.Labels = std::move(labels);
     spec.Hostname = name;
-    spec.Env = environment(workspace, flavor);
+    spec.Env = environment(workspace, flavor, settings);
     spec.Privileges.emplace().NoNewPrivileges = true;
     spec.Mounts = {volume(files_volume_name(name), "/workspace", false, owner),
         volume(control_volume_name(name), "/run/berth", true, owner)};
@@ -83,26 +87,20 @@ docker::Resources resources(const Flavor& flavor, const WorkspaceSettings& setti
     return resources;
 }
 
-/// For a Traefik that reads Swarm services itself (ROUTE_SOURCE=labels).
-void add_route_labels(docker::StringMap& labels, const std::string& id, const WorkspaceSettings& settings)
-{
-    labels["traefik.enable"] = "true";
-    labels["traefik.swarm.network"] = settings.edge_network;
-    for (const auto& port : kWorkspacePorts) {
-        const std::string name = id + "-" + std::string(port.word);
-        const auto router = "traefik.http.routers." + name + ".";
-        labels[router + "rule"] = "Host(`" + workspace_host(settings.address, id, port) + "`)";
-        labels[router + "service"] = name;
-        labels["traefik.http.services." + name + ".loadbalancer.server.port"] = std::to_string(port.port);
-    }
-}
-
 json::array mounts_json(const std::vector<docker::Mount>& mounts)
 {
     json::array out;
     for (const auto& mount : mounts)
         out.push_back(json::array{mount.Type, mount.Source, mount.Target, mount.ReadOnly});
     return out;
+}
+
+/// A slot's container keeps the environment that it was made with; what a claim brings reaches it by /run/berth.
+bool keeps_slot_environment(const Workspace& workspace)
+{
+    const auto& status = workspace.status;
+    const bool claimed = status.claimedIncarnation > 0 && status.incarnation == status.claimedIncarnation;
+    return is_slot(workspace) || status.phase == Phase::warm || claimed;
 }
 
 std::string hash_of(const json::value& value) { return sha256_hex(json::serialize(value)).substr(0, 32); }
@@ -132,7 +130,7 @@ docker::ServiceSpec desired_service(
     task.LogDriver = docker::Driver{"json-file", {{"max-size", "10m"}, {"max-file", "3"}}};
     spec.Mode.emplace().Replicated.emplace().Replicas = 1;
     spec.EndpointSpec.emplace().Mode = "dnsrr";
-    if (settings.route_labels) add_route_labels(spec.Labels, workspace.metadata.name, settings);
+    if (settings.route_labels) add_route_labels(spec.Labels, workspace, settings);
     spec.Labels[std::string(kRequestHashLabel)] = request_hash(workspace);
     spec.Labels[std::string(kSpecHashLabel)] = spec_hash(spec);
     return spec;
@@ -140,7 +138,19 @@ docker::ServiceSpec desired_service(
 
 std::string request_hash(const Workspace& workspace)
 {
-    return hash_of(json::array{json::value(workspace.spec.template_), encode(workspace.spec.env)});
+    const auto& spec = workspace.spec;
+    const auto env = keeps_slot_environment(workspace) ? decltype(spec.env){} : spec.env;
+    json::array facts{json::value(spec.template_), encode(env)};
+    if (spec.exposeS3Credentials && !keeps_slot_environment(workspace)) facts.emplace_back("s3-credentials");
+    return hash_of(facts);
+}
+
+std::string settings_hash(const Workspace& workspace, const std::optional<WorkspaceTemplate>& chosen)
+{
+    const auto& spec = workspace.spec;
+    json::array facts{json::value(spec.template_), encode(spec.env), encode(spec.s3, Secrets::Show)};
+    if (chosen) facts.push_back(encode(chosen->spec));
+    return hash_of(facts);
 }
 
 std::string spec_hash(const docker::ServiceSpec& spec)

@@ -8,8 +8,9 @@
 
 namespace berth {
 
-/// Hash of what the workspace itself asked for (environment, template). A running container is replaced when
-/// this changes; a new image or limit of the install or of the template counts from the next start on.
+/// Hash of what the workspace itself asked for (environment, template); a claim does not change it. A running
+/// container is replaced when this changes; a new image or limit of the install or of the template counts
+/// from the next start on.
 inline constexpr std::string_view kRequestHashLabel = "dev.berth.request-hash";
 
 /// Image, limits and environment of a workspace: its template's, else the install's.
@@ -28,6 +29,9 @@ docker::ServiceSpec desired_service(
     const Workspace& workspace, const Flavor& flavor, const WorkspaceSettings& settings);
 
 std::string request_hash(const Workspace& workspace);
+/// Of everything that decides whether a start can succeed: what was asked for, where the files are, and the
+/// template as it is. A failed workspace is tried again when this changes, and only then.
+std::string settings_hash(const Workspace& workspace, const std::optional<WorkspaceTemplate>& chosen);
 /// Over the parts that Docker gives back as they were sent, and without the hash itself.
 std::string spec_hash(const docker::ServiceSpec& spec);
 

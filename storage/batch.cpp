@@ -28,7 +28,7 @@ std::exception_ptr Batch::run(const std::function<void(Txn&)>& body)
         batch_.PopSavePoint();
         return nullptr;
     } catch (...) {
-        const auto failure = std::current_exception();
+        auto failure = std::current_exception();
         batch_.RollbackToSavePoint();
         counters_ = counters;
         changes_.resize(changes);

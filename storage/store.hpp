@@ -26,6 +26,7 @@ struct StoreOptions {
     Executor db;      ///< a single thread for RocksDB; tests hand in `io`
     Clock& clock;
     std::size_t keep_changes = 10'000; ///< how far back a watch can resume, in changes
+    Duration audit_keep = std::chrono::hours{24 * 90}; ///< of lines of the audit log; 0 = for ever
     Metrics* metrics = nullptr;
     std::vector<Migration> migrations = store_migrations();
 };

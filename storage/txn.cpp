@@ -123,6 +123,7 @@ void Txn::begin_create(const KindInfo& kind, Meta& meta)
 {
     if (meta.org.empty()) meta.org = "default";
     Problems problems;
+    check_rules(meta, "/metadata", problems);
     validate(meta, "/metadata", problems);
     if (!problems.empty()) throw Error{std::move(problems)};
     const Key key{meta.org, meta.name};

@@ -11,6 +11,8 @@ namespace {
 
 constexpr Revision kTrimStep = 1024;
 constexpr std::chrono::hours kForgetEvery{1};
+/// Whatever their age: a store must not grow without end.
+constexpr std::uint64_t kMostAudit = 1'000'000;
 
 std::uint64_t as_number(const std::string& text, std::string_view what)
 {
@@ -33,12 +35,14 @@ Change change_from(Revision revision, std::string_view value)
 
 } // namespace
 
-Writer::Writer(std::string path, Clock& clock, std::size_t keep_changes, std::vector<Migration> migrations)
+Writer::Writer(std::string path, Clock& clock, Retention keep, std::vector<Migration> migrations)
     : path_(std::move(path)),
       clock_(clock),
-      keep_changes_(std::max<std::size_t>(keep_changes, 1)),
+      keep_(keep),
       migrations_(std::move(migrations))
-{}
+{
+    keep_.changes = std::max<std::size_t>(keep_.changes, 1);
+}
 
 Database& Writer::database()
 {
@@ -104,7 +108,7 @@ void Writer::load_history(Loaded& loaded)
 {
     std::map<Revision, EntryPtr> current; // share what is in the table anyway
     for (const auto& entry : loaded.entries) current.emplace(entry->revision, entry);
-    const Revision keep = std::min<Revision>(keep_changes_, loaded.revision);
+    const Revision keep = std::min<Revision>(keep_.changes, loaded.revision);
     trimmed_ = loaded.revision - keep;
     database_->scan(
         Family::Changes, number_key(trimmed_ + 1), [&](std::string_view key, std::string_view value) {
@@ -203,7 +207,11 @@ void Writer::housekeeping()
 {
     try {
         trim_changes();
-        forget_idempotency();
+        const auto now = clock_.now();
+        if (now < next_forgetting_) return;
+        next_forgetting_ = now + kForgetEvery;
+        forget_idempotency(now);
+        trim_audit(now);
     } catch (const std::exception& error) {
         log::warning("store housekeeping failed", {{"error", error.what()}});
     }
@@ -211,19 +219,16 @@ void Writer::housekeeping()
 
 void Writer::trim_changes()
 {
-    if (counters_.revision < trimmed_ + keep_changes_ + kTrimStep) return;
-    const auto last = counters_.revision - keep_changes_;
+    if (counters_.revision < trimmed_ + keep_.changes + kTrimStep) return;
+    const auto last = counters_.revision - keep_.changes;
     check(database_->db().DeleteRange(
               {}, database_->family(Family::Changes), number_key(trimmed_ + 1), number_key(last + 1)),
         "trimming the change log");
     trimmed_ = last;
 }
 
-void Writer::forget_idempotency()
+void Writer::forget_idempotency(Time now)
 {
-    const auto now = clock_.now();
-    if (now < next_forgetting_) return;
-    next_forgetting_ = now + kForgetEvery;
     rocksdb::WriteBatch old;
     database_->scan(Family::Idempotency, "", [&](std::string_view key, std::string_view text) {
         const auto record = decode<IdempotencyRecord>(json::parse(text), Unknown::Ignore);
@@ -233,6 +238,26 @@ void Writer::forget_idempotency()
         return true;
     });
     if (old.Count() > 0) check(database_->db().Write({}, &old), "forgetting idempotency records");
+}
+
+/// Lines are in the order of time, so what goes is a range at the beginning; the last one stays, because the next
+/// number follows from it.
+void Writer::trim_audit(Time now)
+{
+    std::uint64_t keep_from = counters_.audit > kMostAudit ? counters_.audit - kMostAudit : 0;
+    if (keep_.audit > Duration{0}) {
+        database_->scan(
+            Family::Audit, number_key(keep_from + 1), [&](std::string_view key, std::string_view text) {
+                const auto record = parse_audit(parse_number_key(key), text);
+                if (record.at + keep_.audit > now || record.sequence >= counters_.audit) return false;
+                keep_from = record.sequence;
+                return true;
+            });
+    }
+    if (keep_from == 0) return;
+    check(database_->db().DeleteRange(
+              {}, database_->family(Family::Audit), number_key(0), number_key(keep_from + 1)),
+        "trimming the audit log");
 }
 
 void Writer::checkpoint(const std::string& folder) { database().checkpoint(folder); }

@@ -34,10 +34,16 @@ struct Loaded {
     Revision revision = 0;
 };
 
+/// How much of the past is kept.
+struct Retention {
+    std::size_t changes = 10'000;
+    Duration audit{0}; ///< 0 = for ever
+};
+
 /// Owned by Core, used on the database thread only (by the constructor of Core before that).
 class Writer {
 public:
-    Writer(std::string path, Clock& clock, std::size_t keep_changes, std::vector<Migration> migrations);
+    Writer(std::string path, Clock& clock, Retention keep, std::vector<Migration> migrations);
 
     Loaded open();
     /// Runs the jobs one after another against one batch and writes it with one sync. Never throws.
@@ -56,11 +62,12 @@ private:
     Labels load_values();
     void housekeeping();
     void trim_changes();
-    void forget_idempotency();
+    void forget_idempotency(Time now);
+    void trim_audit(Time now);
 
     std::string path_;
     Clock& clock_;
-    std::size_t keep_changes_;
+    Retention keep_;
     std::vector<Migration> migrations_;
     std::unique_ptr<Database> database_;
     Counters counters_;

@@ -1,7 +1,8 @@
 #pragma once
-// Whether a bucket can hold a workspace's files: it exists, and the credentials may list, write, read and
+// Whether a bucket can hold a workspace's files: it exists, and the credentials may list, read, write and
 // delete (W25).
 
+#include "api/actions/s3_transfer.hpp"
 #include "api/actions/settings.hpp"
 #include "controller/base/async.hpp"
 
@@ -10,46 +11,64 @@
 
 namespace berth {
 
+/// What else has come out about a fit bucket.
+struct BucketFacts {
+    /// PUT with `If-None-Match: *` makes an object at most once, also when two try at the same moment.
+    bool conditional_put = false;
+};
+
 /// The seam between the API and object storage; a test puts a fake behind it.
 struct BucketCheck {
     virtual ~BucketCheck() = default;
     /// Returns when the bucket is fit. Throws Error{Invalid} as INVALID_S3_BUCKET with the reason; never a
-    /// secret.
-    virtual awaitable<> check(S3Source source) = 0;
+    /// secret, and nothing of a reply but S3's word for the error.
+    virtual awaitable<BucketFacts> check(S3Source source) = 0;
 };
 
-/// The real one: signed requests (SigV4, path style) on the work executor, all of a round at once:
-/// HEAD bucket + LIST one + PUT probe, then GET probe, then DELETE probe. The probe is an object of its own
-/// under <prefix>/.berth/. http and https only, no redirects. A success is remembered for a while, a failure
-/// is not. Owned by main; I/O thread.
+/// The real one: signed requests (SigV4, path style) on the work executor, one round of parallel ones: HEAD bucket,
+/// LIST one, GET the probe, DELETE an object that is not there, and PUT the probe twice on condition that it is not
+/// there. A store that does not know the condition costs a second round. The probe is <prefix>/.berth/probe and stays. A
+/// success is remembered for a while, a failure is not. Servers other than the install's are connected to only at
+/// addresses that the rules of the settings allow. Owned by main; I/O thread.
 class S3BucketCheck final : public BucketCheck {
 public:
     S3BucketCheck(Executor work, Clock& clock, BucketCheckSettings settings = {});
     ~S3BucketCheck() override;
-    awaitable<> check(S3Source source) override;
+    awaitable<BucketFacts> check(S3Source source) override;
 
 private:
+    struct Known {
+        Tick until;
+        BucketFacts facts;
+    };
+    bool is_own(const S3Source& source) const;
+    void remember(std::string key, BucketFacts facts);
+
     Executor work_;
     Clock& clock_;
     BucketCheckSettings settings_;
-    std::map<std::string, Tick> good_until_; ///< by a hash over everything that counts
+    std::map<std::string, Known> known_; ///< by a hash over everything that counts
 };
 
 namespace s3 {
 
-/// Percent-encodes for SigV4: all but A-Z a-z 0-9 - _ . ~ (and '/' when `keep_slashes`).
-std::string encode(std::string_view text, bool keep_slashes);
-/// Names and values sorted and encoded, "location=" for an empty value: what the signature is made over.
-std::string canonical_query(const std::map<std::string, std::string>& query);
-/// "https://s3.eu-central-1.amazonaws.com" when the source names no endpoint; without a slash at the end.
-std::string endpoint_of(const S3Source& source);
-/// Path style: <endpoint>/<bucket>[/<key>][?query].
-std::string url_of(
-    const S3Source& source, std::string_view key, const std::map<std::string, std::string>& query);
+/// The answers of a round.
+struct Probes {
+    Outcome head;
+    Outcome list;
+    Outcome get;
+    Outcome remove;
+    Outcome put;
+    Outcome put_again;
+};
 
-/// What went wrong, for a person. `what` is "list", "write", …; `status` 0 = no answer.
-std::string problem_of(
-    std::string_view what, long status, std::string_view body, std::string_view transport_error);
+/// What is wrong, for a person; empty = fit. The bucket, the server and the keys first, then every right that is
+/// missing, by name. Pure.
+std::string problem_of(const Probes& probes);
+/// The store does not know conditions: whether one may write is to be asked without. Pure.
+bool wants_plain_put(const Probes& probes);
+/// Of a fit bucket. Pure.
+BucketFacts facts_of(const Probes& probes);
 
 } // namespace s3
 

@@ -1,5 +1,8 @@
 #include "api/actions/container_view.hpp"
 
+#include "api/actions/source_rules.hpp"
+#include "api/types/warm_pool.hpp"
+
 #include <algorithm>
 
 namespace berth {
@@ -32,35 +35,7 @@ std::string trim_slashes(std::string text)
     return text;
 }
 
-void use_defaults(S3Source& source, const S3Defaults& defaults, Problems& problems)
-{
-    const bool own_endpoint = source.endpoint.empty() || source.endpoint == defaults.endpoint;
-    if (source.endpoint.empty()) source.endpoint = defaults.endpoint;
-    if (!source.accessKeyId.empty()) {
-        if (source.secretAccessKey.empty())
-            problems.push_back({"/awsSecretAccessKey", "is required with an access key"});
-        return;
-    }
-    if (!source.secretAccessKey.empty()) return; // validate() says what is missing
-    if (!own_endpoint) {
-        problems.push_back({"/awsAccessKeyId", "is required with an endpoint of your own"});
-    } else if (defaults.access_key_id.empty()) {
-        problems.push_back({"/awsAccessKeyId", "is required: this install has no credentials of its own"});
-    } else {
-        source.accessKeyId = defaults.access_key_id;
-        source.secretAccessKey = defaults.secret_access_key;
-    }
-}
-
 } // namespace
-
-void validate(const CallbackRequest& request, const std::string& path, Problems& problems)
-{
-    const bool clean = std::none_of(
-        request.reason.begin(), request.reason.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; });
-    if (request.reason.empty() || request.reason.size() > 64 || !clean)
-        problems.push_back({path + "/reason", "expected 1 to 64 characters without control characters"});
-}
 
 ContainerStatus container_status(const Workspace& workspace)
 {
@@ -82,8 +57,50 @@ ContainerStatus container_status(const Workspace& workspace)
     const bool restarting = workspace.spec.restarts != workspace.status.observedRestarts;
     if (restarting || phase == Phase::starting) return ContainerStatus::starting;
     if (phase == Phase::failed) return ContainerStatus::failed;
-    return phase == Phase::warm ? ContainerStatus::warm : ContainerStatus::running;
+    // A claim is a fact before its reconciler has seen it.
+    return phase == Phase::warm && is_slot(workspace) ? ContainerStatus::warm : ContainerStatus::running;
 }
+
+StartAnswer start_answer(
+    const Workspace& workspace, const PublicAddress& address, std::optional<std::string> vnc_password)
+{
+    StartAnswer answer;
+    answer.id = workspace.metadata.name;
+    answer.serviceName = service_name(answer.id);
+    answer.status = container_status(workspace);
+    answer.urls = workspace_urls(address, answer.id);
+    answer.message = answer.status == ContainerStatus::running
+                         ? "the container is running; its files are being restored"
+                         : "the container is starting";
+    answer.vncPassword = std::move(vnc_password);
+    return answer;
+}
+
+Time created_at(const Workspace& workspace)
+{
+    const auto& meta = workspace.metadata;
+    const auto claimed = meta.annotations.find(std::string(kClaimedAtAnnotation));
+    const auto at = claimed == meta.annotations.end() ? std::nullopt : parse_time(claimed->second);
+    return at ? *at : meta.creationTimestamp.value_or(Time{});
+}
+
+namespace {
+
+/// The reconciler's sentence, or ours for the moment in which it has not seen the last wish.
+std::string message_of(const Workspace& workspace)
+{
+    const auto& status = workspace.status;
+    const bool wanted =
+        workspace.spec.desiredState == DesiredState::running && !workspace.metadata.deletionTimestamp;
+    const bool rests = status.phase == Phase::stopped || status.phase == Phase::archived;
+    if (!wanted)
+        return rests || status.phase == Phase::stopping ? status.message
+                                                        : "stopping; the files are being saved";
+    if (rests || status.phase == Phase::stopping || status.phase == Phase::pending) return "starting";
+    return workspace.spec.restarts != status.observedRestarts ? "restarting on request" : status.message;
+}
+
+} // namespace
 
 ContainerView container_view(const Workspace& workspace, const PublicAddress& address, Time now)
 {
@@ -93,21 +110,24 @@ ContainerView container_view(const Workspace& workspace, const PublicAddress& ad
     view.id = workspace.metadata.name;
     view.serviceName = service_name(view.id);
     view.status = container_status(workspace);
-    view.message = status.message;
+    view.message = message_of(workspace);
     view.urls = workspace_urls(address, view.id);
     view.s3Bucket = spec.s3.bucket;
     view.s3Region = spec.s3.region;
     view.s3Prefix = spec.s3.prefix;
-    view.createdAt = workspace.metadata.creationTimestamp.value_or(Time{});
+    view.createdAt = created_at(workspace);
     view.startedAt = status.startedAt;
     view.stoppedAt = status.stoppedAt;
     view.lastActivity = status.lastActivity;
+    view.activity = status.activity;
+    view.keepUntil = spec.keepUntil;
     if (view.status == ContainerStatus::running && status.startedAt)
         view.uptime = std::chrono::duration_cast<std::chrono::seconds>(now - *status.startedAt).count();
     if (!status.shutdownReason.empty()) view.shutdownReason = status.shutdownReason;
     const bool live = view.status == ContainerStatus::starting || view.status == ContainerStatus::running;
     if (live)
-        view.health = ContainerHealth{status.health.status, status.health.lastCheck, status.health.checks};
+        view.health = ContainerHealth{
+            status.health.status, status.health.lastCheck, status.health.checks, status.health.history};
     view.resourceLimits = status.resourceLimits;
     view.resourceUsage = status.resourceUsage;
     view.sync = {status.sync.state, status.sync.lastSyncAt, status.sync.pendingFiles, status.sync.receipt,
@@ -132,13 +152,18 @@ Workspace workspace_from(const StartRequest& request, const S3Defaults& defaults
     spec.template_ = request.template_;
     spec.env = request.env;
     spec.vncPassword = request.vncPassword;
+    spec.exposeS3Credentials = request.exposeS3Credentials;
+    spec.idle = request.idle;
     Problems problems;
-    use_defaults(spec.s3, defaults, problems);
-    Problems spec_problems;
-    validate(spec, "", spec_problems);
-    validate(spec.s3, "/s3", spec_problems);
-    for (auto& problem : spec_problems)
-        problems.push_back({request_field(problem.field), std::move(problem.problem)});
+    if (request.exposeS3Credentials && request.awsAccessKeyId.empty())
+        problems.push_back(
+            {"/exposeS3Credentials", "needs credentials of your own: the install's are not shown"});
+    check_rules(spec, "", problems);
+    check_rules(spec.s3, "/s3", problems);
+    validate(spec, "", problems);
+    validate(spec.s3, "/s3", problems);
+    check_source(spec.s3, nullptr, defaults, "/s3", problems);
+    for (auto& problem : problems) problem.field = request_field(problem.field);
     if (!problems.empty()) throw Error{std::move(problems)};
     return workspace;
 }

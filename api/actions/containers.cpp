@@ -1,8 +1,6 @@
 #include "api/actions/containers.hpp"
 
-#include "api/types/node.hpp"
-#include "api/types/workspace_template.hpp"
-#include "controller/base/log.hpp"
+#include "api/actions/extend.hpp"
 #include "controller/base/random.hpp"
 
 #include <algorithm>
@@ -13,7 +11,6 @@ namespace {
 
 /// /api/containers is the view of the default org; /api/v1 shows them all.
 constexpr const char* kOrg = "default";
-constexpr std::size_t kVncPasswordLength = 8; // the protocol looks at no more
 constexpr std::string_view kTag = "Containers";
 
 Key key_of_call(const Call& call) { return {kOrg, call.param("id")}; }
@@ -37,31 +34,6 @@ AuditEntry audit(const std::string& who, std::string verb, const Key& key, std::
     return {who, std::move(verb), std::string(Workspace::kind().kind), key, std::move(detail)};
 }
 
-/// The name of a key as the value of a label; what does not fit as it is, is named by its hash.
-std::string owner_label(const std::string& name)
-{
-    const bool fits = is_dns_label(name);
-    return fits ? name : "sha256-" + sha256_hex(name).substr(0, 32);
-}
-
-/// Live workspaces that this key has made; those that rest do not count.
-std::int64_t count_owned(Txn& txn, const std::string& owner)
-{
-    const auto entries =
-        txn.entries(Workspace::kind().plural, Selector::label(std::string(kOwnerLabel), owner_label(owner)));
-    return std::count_if(entries.begin(), entries.end(), [](const EntryPtr& entry) {
-        return !entry->deleting && entry->phase != "stopped" && entry->phase != "archived";
-    });
-}
-
-void check_quota(Txn& txn, const std::string& owner, std::int64_t limit)
-{
-    if (limit > 0 && count_owned(txn, owner) >= limit)
-        throw Error{
-            Errc::Quota, "this key may have " + std::to_string(limit) + " containers at the same time"}
-            .as("RESOURCE_LIMIT_EXCEEDED");
-}
-
 /// W20: a name that nobody has, found in the transaction that takes it.
 std::string free_id(Txn& txn)
 {
@@ -75,7 +47,7 @@ std::string free_id(Txn& txn)
 Workspace load(Txn& txn, const Key& key)
 {
     auto workspace = txn.get<Workspace>(key);
-    if (!workspace) throw not_found(key.name);
+    if (!workspace || is_slot(*workspace)) throw not_found(key.name); // its pool decides about a slot
     return std::move(*workspace);
 }
 
@@ -91,13 +63,14 @@ void refuse_deleted(const Workspace& workspace)
 
 } // namespace
 
-Containers::Containers(Store& store, const WorkspaceCache& workspaces, BucketCheck& buckets,
+Containers::Containers(Store& store, const WorkspaceCache& workspaces, WorkspaceAdmission& admission,
     const Clock& clock, ContainerSettings settings)
     : store_(store),
       workspaces_(workspaces),
-      buckets_(buckets),
+      admission_(admission),
       clock_(clock),
-      settings_(std::move(settings))
+      settings_(std::move(settings)),
+      slots_(store)
 {}
 
 void Containers::mount(Router& router)
@@ -111,11 +84,14 @@ void Containers::mount_start(Router& router)
 {
     Doc doc{.summary = "Start a container", .tag = std::string(kTag), .success = 201, .roles = kUsers};
     doc.description =
-        "Records the wish and answers at once; ask for the container to see when it runs. With an "
+        "Takes over a container that runs already when a warm pool has one to give (status running); else "
+        "records the wish and answers at once: ask for the container to see when it runs. With an "
         "Idempotency-Key a repeated request gets the first answer.";
     doc.errors = {409, 422, 503};
     doc.headers = {
-        Param::text("Idempotency-Key", "the same key and body get the same answer for 24 hours", 128)};
+        Param::text("Idempotency-Key", "the same key and body get the same answer for 24 hours", 128, kToken)};
+    doc.reply_headers = {{"Idempotent-Replayed", "`true` when it is the answer of an earlier request", false}};
+    doc.makes = {"/api/containers/{id}", {{"id", "$response.body#/id"}}};
     doc.max_body = 8 << 20; // 128 variables of 32 KiB
     doc.example_request = json::object{{"s3Bucket", "demo"}};
     auto handler = [this](Call call) { return start(std::move(call)); };
@@ -164,9 +140,10 @@ void Containers::mount_verbs(Router& router)
     router.post<void>("/api/containers/{id}/restart", std::move(restart), &Containers::restart, this);
 
     Doc callback{.summary = "Report inactivity from inside a container", .tag = std::string(kTag)};
-    callback.description = "With the container's own token as bearer. Idempotent.";
+    callback.description = "With the container's own token as bearer. Idempotent. A container that was extended, or is never "
+        "stopped for inactivity, runs on.";
     callback.open = true;
-    callback.errors = {401};
+    callback.scheme = "workspaceToken";
     router.post<CallbackRequest>(
         "/api/containers/{id}/callback", std::move(callback), &Containers::callback, this);
 }
@@ -174,7 +151,8 @@ void Containers::mount_verbs(Router& router)
 WorkspacePtr Containers::find(const Call& call) const
 {
     auto workspace = workspaces_.get(key_of_call(call));
-    if (!workspace) throw not_found(call.param("id"));
+    const bool hidden = workspace && is_slot(*workspace) && call.principal.role != Role::admin;
+    if (!workspace || hidden) throw not_found(call.param("id"));
     return workspace;
 }
 
@@ -183,30 +161,24 @@ awaitable<Reply> Containers::start(Call call)
     const auto once = Idempotency::of(call);
     if (auto earlier = co_await once.replay(store_)) co_return std::move(*earlier);
     const auto request = decode<StartRequest>(call.json_body(), Unknown::Reject);
-    auto draft = workspace_from(request, settings_.s3);
-    StartAnswer answer;
-    if (draft.spec.vncPassword.empty()) {
-        answer.vncPassword = random_text(kVncPasswordLength);
-        draft.spec.vncPassword = Secret{*answer.vncPassword};
-    }
-    draft.spec.callbackToken = Secret{random_text(40)};
+    auto draft = workspace_from(request, admission_.s3());
+    const auto password = make_up(draft.spec).vnc_password;
     draft.metadata.org = kOrg;
     draft.metadata.labels[std::string(kOwnerLabel)] = owner_label(call.principal.name);
-    co_await check_start(draft);
+    admission_.check_template(kOrg, draft.spec.template_);
+    co_await admission_.check_bucket(draft.spec.s3);
+    // A warm slot has its memory already: there need not be room for one more.
+    if (auto claimed = co_await claim(once, call.principal, draft, password)) co_return std::move(*claimed);
+    admission_.capacity().require();
 
-    auto work = [once, draft, answer, address = settings_.address, who = call.principal](
-                    Txn& txn) mutable -> Reply {
+    auto work = [once, draft, password, address = settings_.address, who = call.principal,
+                    rules = &admission_](Txn& txn) mutable -> Reply {
         if (auto earlier = once.earlier(txn)) return std::move(*earlier);
-        check_quota(txn, who.name, who.max_containers);
+        rules->check_count(txn, who, nullptr);
         draft.metadata.name = free_id(txn);
         txn.create(draft);
         txn.audit(audit(who.name, "create", key_of(draft), "bucket " + draft.spec.s3.bucket));
-        answer.id = draft.metadata.name;
-        answer.serviceName = service_name(answer.id);
-        answer.status = container_status(draft);
-        answer.urls = workspace_urls(address, answer.id);
-        answer.message = "the container is starting";
-        return once.keep(txn, Reply::json(201, encode(answer)));
+        return once.keep(txn, Reply::json(201, encode(start_answer(draft, address, password))));
     };
     co_return co_await store_.transact(std::move(work));
 }
@@ -214,51 +186,30 @@ awaitable<Reply> Containers::start(Call call)
 /// What can be known before anything is recorded.
 awaitable<> Containers::check_start(const Workspace& workspace)
 {
-    const auto& wanted = workspace.spec.template_;
-    if (!wanted.empty() && !store_.find(WorkspaceTemplate::kind().plural, {kOrg, wanted}))
-        throw Error{Problems{{"/template", "there is no template of this name"}}};
-    admit();
-    co_await buckets_.check(workspace.spec.s3);
-}
-
-void Containers::admit() const
-{
-    std::size_t candidates = 0;
-    std::size_t full = 0;
-    for (const auto& node : store_.list<Node>()) {
-        const auto& status = node.status;
-        if (status.state != "ready" || status.availability != NodeAvailability::active) continue;
-        ++candidates;
-        if (!status.usage || status.usage->memoryTotal <= 0) continue;
-        const auto& usage = *status.usage;
-        const double memory = 100.0 * double(usage.memoryUsed) / double(usage.memoryTotal);
-        const double cpu = usage.cpuCores > 0 ? 100.0 * usage.cpuUsed / usage.cpuCores : 0;
-        if (memory >= settings_.max_memory_percent) ++full;
-        if (cpu >= settings_.warn_cpu_percent)
-            log::warning("a node's processors are busy", {{"node", status.hostname}, {"percent", cpu}});
-    }
-    if (candidates > 0 && full == candidates)
-        throw Error{Errc::Quota, "no node has memory to spare; try again later"}.as(
-            "RESOURCE_LIMIT_EXCEEDED");
+    admission_.check_template(kOrg, workspace.spec.template_);
+    admission_.capacity().require();
+    co_await admission_.check_bucket(workspace.spec.s3);
 }
 
 awaitable<ContainerList> Containers::list(Call call)
 {
     const auto status = call.query("status");
     const auto search = lower(call.query("search").value_or(""));
-    std::vector<WorkspacePtr> found;
+    // Unclaimed slots are nobody's: shown to admins who ask for them.
+    const bool slots = status == "warm" && call.principal.role == Role::admin;
+    std::vector<std::pair<Time, WorkspacePtr>> found;
     for (const auto& [key, workspace] : workspaces_.all()) {
         if (key.org != kOrg) continue;
         const auto shown = container_status(*workspace);
+        if (is_slot(*workspace) && !slots) continue;
         const bool wanted =
             status ? detail::enumerator_name(shown) == *status : shown != ContainerStatus::archived;
-        if (wanted && (search.empty() || matches_search(*workspace, search))) found.push_back(workspace);
+        if (wanted && (search.empty() || matches_search(*workspace, search)))
+            found.emplace_back(created_at(*workspace), workspace);
     }
-    const auto newer = [](const WorkspacePtr& left, const WorkspacePtr& right) {
-        const auto& a = left->metadata;
-        const auto& b = right->metadata;
-        return a.creationTimestamp != b.creationTimestamp ? a.creationTimestamp > b.creationTimestamp
-                                                          : a.name < b.name;
+    const auto newer = [](const auto& left, const auto& right) {
+        return left.first != right.first ? left.first > right.first
+                                         : left.second->metadata.name < right.second->metadata.name;
     };
     std::sort(found.begin(), found.end(), newer);
 
@@ -268,7 +219,7 @@ awaitable<ContainerList> Containers::list(Call call)
     page.offset = call.query_int("offset");
     const auto end = std::min(page.total, page.offset + page.limit);
     for (auto i = page.offset; i < end; ++i)
-        page.containers.push_back(container_view(*found[std::size_t(i)], settings_.address, clock_.now()));
+        page.containers.push_back(container_view(*found[std::size_t(i)].second, settings_.address, clock_.now()));
     co_return page;
 }
 
@@ -290,7 +241,8 @@ awaitable<Containers::View> Containers::stop(Call call)
         Edited edited{load(txn, key), false};
         auto& spec = edited.workspace.spec;
         const bool stop = wants_running(edited.workspace);
-        const bool rests = edited.workspace.status.phase == Phase::stopped && !stop;
+        const auto phase = edited.workspace.status.phase;
+        const bool rests = (phase == Phase::stopped || phase == Phase::archived) && !stop;
         const bool give_up = force && !spec.forceStop && !rests;
         if (!stop && !give_up) return edited;
         if (stop) spec.stopReason = "manual";
@@ -312,13 +264,13 @@ awaitable<Containers::View> Containers::start_again(Call call)
         refuse_deleted(*present);
         co_await check_start(*present);
     }
-    auto work = [key = key_of_call(call), who = call.principal](Txn& txn) {
+    auto work = [key = key_of_call(call), who = call.principal, rules = &admission_](Txn& txn) {
         Edited edited{load(txn, key), false};
         refuse_deleted(edited.workspace);
         auto& spec = edited.workspace.spec;
         const bool failed = edited.workspace.status.phase == Phase::failed;
         if (wants_running(edited.workspace) && !failed) return edited;
-        if (!wants_running(edited.workspace)) check_quota(txn, who.name, who.max_containers);
+        if (!wants_running(edited.workspace)) rules->check_count(txn, who, &edited.workspace);
         if (failed && spec.desiredState == DesiredState::running) request_restart(spec);
         spec.desiredState = DesiredState::running;
         spec.stopReason.clear();
@@ -357,6 +309,7 @@ awaitable<Containers::View> Containers::callback(Call call, CallbackRequest requ
     auto work = [key = key_of_call(call), uid = present->metadata.uid, reason = request.reason](Txn& txn) {
         Edited edited{load(txn, key), false};
         if (!wants_running(edited.workspace) || edited.workspace.metadata.uid != uid) return edited;
+        if (is_kept(edited.workspace, txn.now())) return edited;
         edited.workspace.spec.desiredState = DesiredState::stopped;
         edited.workspace.spec.stopReason = "inactivity";
         txn.update(edited.workspace);

@@ -1,7 +1,8 @@
 #pragma once
 // /api/containers (W1 to W4, W6): the verbs of a workspace. Each only edits a spec; reconcilers do the rest.
 
-#include "api/actions/bucket_check.hpp"
+#include "api/actions/admission.hpp"
+#include "api/actions/claim.hpp"
 #include "api/actions/container_view.hpp"
 #include "api/actions/workspace_cache.hpp"
 #include "api/http/idempotency.hpp"
@@ -12,7 +13,7 @@ namespace berth {
 /// Owned by main, outlives the server; I/O thread. Everything that it refers to outlives it.
 class Containers {
 public:
-    Containers(Store& store, const WorkspaceCache& workspaces, BucketCheck& buckets, const Clock& clock,
+    Containers(Store& store, const WorkspaceCache& workspaces, WorkspaceAdmission& admission, const Clock& clock,
         ContainerSettings settings);
 
     void mount(Router& router);
@@ -26,6 +27,8 @@ private:
     using View = Answer<ContainerView>;
 
     awaitable<Reply> start(Call call);
+    awaitable<std::optional<Reply>> claim(
+        Idempotency once, Principal who, Workspace draft, std::optional<std::string> vnc_password);
     awaitable<ContainerList> list(Call call);
     awaitable<ContainerView> show(Call call);
     awaitable<View> stop(Call call);
@@ -38,18 +41,14 @@ private:
     void mount_verbs(Router& router);
     WorkspacePtr find(const Call& call) const;
     awaitable<> check_start(const Workspace& workspace);
-    /// W23. Throws Error{Quota}.
-    void admit() const;
     View answer(const Edited& edited) const;
 
     Store& store_;
     const WorkspaceCache& workspaces_;
-    BucketCheck& buckets_;
+    WorkspaceAdmission& admission_;
     const Clock& clock_;
     ContainerSettings settings_;
+    WarmSlots slots_;
 };
-
-/// Label on a workspace: the name of the key that made it.
-inline constexpr std::string_view kOwnerLabel = "dev.berth.owner";
 
 } // namespace berth

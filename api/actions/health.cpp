@@ -48,13 +48,15 @@ awaitable<HealthAnswer> HealthAction::health(Call call)
 void HealthAction::summarise(HealthAnswer& answer) const
 {
     double cores = 0;
-    auto& cpu = answer.cpu.emplace();
-    auto& memory = answer.memory.emplace();
-    auto& disk = answer.disk.emplace();
+    bool known = false;
+    CpuSummary cpu;
+    ByteSummary memory;
+    ByteSummary disk;
     for (const auto& report : store_.list<NodeReport>()) {
         const auto& at = report.spec.reportedAt;
         if (!at || clock_.now() - *at >= kAgentStale) continue;
         const auto& usage = report.spec.usage;
+        known = true;
         cores += usage.cpuCores;
         cpu.usage += usage.cpuUsed;
         memory.total += usage.memoryTotal;
@@ -62,9 +64,14 @@ void HealthAction::summarise(HealthAnswer& answer) const
         disk.total += usage.diskTotal;
         disk.used += usage.diskUsed;
     }
-    cpu.available = std::max(0.0, cores - cpu.usage);
-    finish(memory);
-    finish(disk);
+    if (known) { // what silent nodes use is not known, and not nothing
+        cpu.available = std::max(0.0, cores - cpu.usage);
+        finish(memory);
+        finish(disk);
+        answer.cpu = cpu;
+        answer.memory = memory;
+        answer.disk = disk;
+    }
     auto& containers = answer.containers.emplace();
     for (const auto& [key, workspace] : workspaces_.all()) {
         if (workspace.phase() == "archived") continue;

@@ -49,7 +49,7 @@ struct HealthAnswer {
     std::optional<ByteSummary> disk;
     std::optional<ContainerCounts> containers;
     static constexpr std::array docs{std::pair{"uptime", "seconds since the controller started"},
-        std::pair{"cpu", "cores, summed over the nodes that report"},
+        std::pair{"cpu", "cores, summed over the nodes that report; missing when none does"},
         std::pair{"memory", "bytes, summed over the nodes that report"},
         std::pair{"disk", "bytes, summed over the file systems that hold the volumes"}};
 };

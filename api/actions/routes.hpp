@@ -2,25 +2,12 @@
 // The route table for Traefik's HTTP provider: a pure function of the workspaces, answered as a long poll
 // (W42).
 
-#include "api/actions/settings.hpp"
+#include "api/actions/route_fragment.hpp"
 #include "api/actions/workspace_cache.hpp"
 #include "api/http/router.hpp"
 #include "controller/base/async.hpp"
 
 namespace berth {
-
-/// The JSON members that one workspace adds to "routers" and to "services", without braces. Pure.
-struct RouteFragment {
-    std::string routers;
-    std::string services;
-    bool operator==(const RouteFragment&) const = default;
-};
-/// Nothing for a workspace that has no address or is not wanted running: its URLs then answer 404.
-std::optional<RouteFragment> route_fragment(const Workspace& workspace, const RouteSettings& settings);
-
-/// The whole dynamic configuration. Never without a router: Traefik ignores an empty one and would keep the
-/// old.
-std::string encode_routes(const std::map<Key, RouteFragment>& fragments);
 
 /// GET /api/v1/traefik/config, role proxy. The first request of a connection is answered at once; later ones
 /// when the table differs from what that connection got last, or after `hold`. The table is encoded once per
@@ -34,6 +21,9 @@ public:
     void mount(Router& router);
     awaitable<Reply> poll(Call call);
 
+    /// Called when a proxy asks on a fresh connection: one may have come up, at another address.
+    std::function<void()> on_connect;
+
     std::uint64_t version() const noexcept { return table_->version; }
     std::size_t workspaces() const noexcept { return table_->fragments.size(); }
     /// The table as it is now.
@@ -41,12 +31,16 @@ public:
 
 private:
     struct Table {
-        Table(const Executor& executor, RouteSettings wanted) : settings(std::move(wanted)), changed(executor)
+        Table(const Executor& executor, RouteSettings wanted)
+            : settings(std::move(wanted)),
+              constant(constant_routes(settings)),
+              changed(executor)
         {}
         void update(const Key& key, const WorkspacePtr& workspace);
         const std::string& text();
 
         RouteSettings settings;
+        RouteFragment constant;
         std::map<Key, RouteFragment> fragments;
         std::uint64_t version = 1;
         std::uint64_t encoded_version = 0;

@@ -21,7 +21,8 @@ public:
     explicit operator bool() const noexcept { return shared_ != nullptr; }
     const Workspace& operator*() const
     {
-        if (!shared_->decoded) shared_->decoded = decode_entry<Workspace>(*shared_->entry);
+        if (!shared_->decoded)
+            shared_->decoded = std::make_unique<const Workspace>(decode_entry<Workspace>(*shared_->entry));
         return *shared_->decoded;
     }
     const Workspace* operator->() const { return &**this; }
@@ -31,7 +32,7 @@ public:
 private:
     struct Shared {
         EntryPtr entry;
-        std::optional<Workspace> decoded;
+        std::unique_ptr<const Workspace> decoded; ///< a pointer: one that nobody looks into takes no room
     };
     std::shared_ptr<Shared> shared_;
 };

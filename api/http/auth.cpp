@@ -5,6 +5,7 @@
 #include "controller/base/random.hpp"
 #include "storage/store.hpp"
 
+#include <charconv>
 #include <fstream>
 #include <set>
 #include <sstream>
@@ -28,6 +29,15 @@ std::optional<Role> role_of(std::string_view text)
     return problems.empty() ? std::optional(role) : std::nullopt;
 }
 
+/// 1 to 1,000,000 in decimal digits.
+std::optional<std::int64_t> to_count(std::string_view text)
+{
+    std::int64_t count = 0;
+    const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), count);
+    const bool whole = failure == std::errc{} && end == text.data() + text.size();
+    return whole && count >= 1 && count <= 1'000'000 ? std::optional(count) : std::nullopt;
+}
+
 [[noreturn]] void refuse(std::string_view source, std::size_t position, const std::string& problem)
 {
     // Says where, never what: the text may hold a key.
@@ -49,6 +59,13 @@ ConfiguredKey parse_one(std::string_view text, std::string_view source, std::siz
             refuse(source, position, "needs a name of 1 to 63 characters");
         key.role = *role;
         text = trim(text.substr(second + 1));
+        if (const auto third = text.find(':'); third != std::string_view::npos) {
+            const auto most = to_count(text.substr(third + 1));
+            if (!most)
+                refuse(source, position, "ends with ':' and no number of containers; a key holds no ':'");
+            key.max_containers = *most;
+            text = text.substr(0, third);
+        }
     }
     if (text.size() < kMinKeyLength)
         refuse(source, position,
@@ -125,7 +142,7 @@ struct Authenticator::Stored {
 
 Authenticator::Authenticator(std::vector<ConfiguredKey> configured) : stored_(std::make_shared<Stored>())
 {
-    for (auto& key : configured) configured_.push_back({{key.name, key.role, 0}, key.sha256});
+    for (auto& key : configured) configured_.push_back({{key.name, key.role, key.max_containers}, key.sha256});
 }
 
 Authenticator::Authenticator(std::vector<ConfiguredKey> configured, Store& store)

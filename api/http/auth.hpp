@@ -28,13 +28,14 @@ struct ConfiguredKey {
     std::string name;
     Role role = Role::admin;
     std::string sha256; ///< lower-case hexadecimal
+    std::int64_t max_containers = 0; ///< at the same time; 0 = no limit
     bool operator==(const ConfiguredKey&) const = default;
 };
 
 inline constexpr std::size_t kMinKeyLength = 32;
 
 /// Reads keys separated by commas or line ends; empty ones and lines that start with '#' are skipped. Each is
-/// `name:role:key` or a plain key (role admin, named "key-1", "key-2", … by position). `source` names the
+/// `name:role:key`, `name:role:key:most` (containers at the same time) or a plain key (role admin, named "key-1", "key-2", … by position). `source` names the
 /// variable or file in messages, which never hold a key. Throws Error{Invalid}: a key shorter than 32
 /// characters or with characters that a header can't carry, an unknown role, a name used twice.
 std::vector<ConfiguredKey> parse_api_keys(std::string_view text, std::string_view source);

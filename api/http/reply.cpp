@@ -58,7 +58,6 @@ Mapping mapping_of(Errc code) noexcept
     case Errc::NotFound:
         return {404, "NOT_FOUND"};
     case Errc::Exists:
-        return {409, "CONFLICT"};
     case Errc::Conflict:
         return {409, "CONFLICT"};
     case Errc::Gone:

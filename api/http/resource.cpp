@@ -2,6 +2,7 @@
 
 #include "api/http/continue_token.hpp"
 #include "api/http/etag.hpp"
+#include "api/http/resource_docs.hpp"
 #include "api/http/resource_watch.hpp"
 #include "controller/base/random.hpp"
 
@@ -15,7 +16,6 @@ using resource::revision_in;
 using resource::ShownTexts;
 
 constexpr Duration kContinueLife{10 * 60'000};
-constexpr std::int64_t kMaxPage = 1000;
 
 /// A write that is thrown away again: out of a transaction only a throw does that.
 struct DryRun : std::exception {
@@ -37,22 +37,19 @@ public:
     {
         const std::string kind(kind_.info().kind);
         router.describe_tag(kind, options_.description.empty() ? kind + " objects." : options_.description);
-        mount_list(router, kind);
-        mount_get(router, kind);
+        const resource::Docs docs{kind_, options_};
+        add(router, "GET", false, docs.list(), &Resource::list, Body::None, true);
+        add(router, "GET", true, docs.get(), &Resource::get, Body::None);
         if (options_.write.empty()) return; // a reconciler makes these objects
-        mount_writes(router, kind);
-        mount_delete(router, kind);
+        add(router, "POST", false, docs.post(), &Resource::post, Body::Object);
+        add(router, "PUT", true, docs.put(), &Resource::put, Body::Object);
+        add(router, "PATCH", true, docs.patch(), &Resource::patch, Body::Patch);
+        add(router, "DELETE", true, docs.remove(), &Resource::remove, Body::None);
     }
 
 private:
-    void mount_list(Router& router, const std::string& kind);
-    void mount_get(Router& router, const std::string& kind);
-    void mount_writes(Router& router, const std::string& kind);
-    void mount_delete(Router& router, const std::string& kind);
-
     using Operation = Written (ResourceKind::*)(Txn&, const WriteRequest&) const;
     enum class Body { None, Object, Patch };
-    Doc doc(const char* verb, std::string summary, const Roles& roles) const;
     Route::SchemaOf object_schema() const;
     Route::SchemaOf list_schema() const;
     void add(Router& router, const char* method, bool one, Doc doc,
@@ -68,6 +65,8 @@ private:
     Reply list_page(const Call& call, Selector selector) const;
     Reply watch(const Call& call, Selector selector);
     awaitable<Written> write(const Call& call, const char* verb, Operation operation, WriteRequest request);
+    awaitable<Written> transact(
+        const Call& call, const char* verb, Operation operation, WriteRequest request, bool dry_run);
     Reply written_reply(const Call& call, const Written& written, unsigned status) const;
     bool sees_secrets(const Principal& principal) const;
     Key key_of(const Call& call) const;
@@ -115,6 +114,8 @@ awaitable<Reply> Resource::get(Call call)
 
 awaitable<Reply> Resource::list(Call call)
 {
+    if (!is_revision(call.header("Last-Event-ID")))
+        throw Error{Problems{{"Last-Event-ID", std::string(kRevision.expected)}}};
     auto selector = Selector::parse(call.query("labelSelector").value_or(""));
     const auto& org = call.param("org");
     if (org != "-") {
@@ -168,7 +169,7 @@ Reply Resource::watch(const Call& call, Selector selector)
     options.secrets = sees_secrets(call.principal);
     options.sse = call.header("Accept").find("text/event-stream") != std::string_view::npos;
     options.bookmark = options_.bookmark;
-    if (call.query("timeoutSeconds")) options.limit = std::chrono::seconds(call.query_int("timeoutSeconds"));
+    options.limit = std::chrono::seconds(call.query_int("timeoutSeconds"));
     auto from = std::string(call.header("Last-Event-ID"));
     if (from.empty()) from = call.query("resourceVersion").value_or("");
     options.initial = call.query("sendInitialEvents") ? call.query_flag("sendInitialEvents") : from.empty();
@@ -188,6 +189,20 @@ awaitable<Written> Resource::write(
     const Call& call, const char* verb, Operation operation, WriteRequest request)
 {
     const bool dry_run = call.query_flag("dryRun");
+    const bool reviewed = options_.rules && operation != &ResourceKind::remove;
+    if (reviewed) {
+        request.who = call.principal;
+        request.rules = options_.rules;
+        auto trial = co_await transact(call, verb, operation, request, true);
+        request.reviewed = co_await kind_.review(options_.rules, trial);
+        if (dry_run) co_return trial;
+    }
+    co_return co_await transact(call, verb, operation, std::move(request), dry_run);
+}
+
+awaitable<Written> Resource::transact(
+    const Call& call, const char* verb, Operation operation, WriteRequest request, bool dry_run)
+{
     const bool audited = options_.audit;
     auto work = [kind = &kind_, operation, request = std::move(request), dry_run, audited, verb,
                     who = call.principal.name](Txn& txn) {
@@ -221,11 +236,7 @@ awaitable<Reply> Resource::post(Call call)
 {
     WriteRequest request{{call.param("org"), ""}, call.json_body(), "", true};
     resource::check_org(request.key.org, options_.orgs);
-    if (const auto* metadata =
-            request.body.is_object() ? request.body.get_object().if_contains("metadata") : nullptr)
-        if (const auto* name = metadata->is_object() ? metadata->get_object().if_contains("name") : nullptr)
-            if (name->is_string()) request.key.name = std::string(name->get_string());
-    const auto name = request.key.name;
+    const auto name = request.key.name = resource::name_in(request.body);
     const auto written = co_await write(call, "create", &ResourceKind::put, std::move(request));
     auto reply = written_reply(call, written, 201);
     reply.headers.emplace_back("Location", call.path + "/" + name);
@@ -266,16 +277,6 @@ awaitable<Reply> Resource::remove(Call call)
 
 // ---------------------------------------------------------------------------------------------- the table
 
-Doc Resource::doc(const char* verb, std::string summary, const Roles& roles) const
-{
-    Doc doc;
-    doc.summary = std::move(summary);
-    doc.tag = std::string(kind_.info().kind);
-    doc.operation_id = std::string(verb) + std::string(kind_.info().kind);
-    doc.roles = roles;
-    return doc;
-}
-
 Route::SchemaOf Resource::object_schema() const
 {
     return [kind = &kind_](SchemaRegistry& schemas) { return kind->schema(schemas); };
@@ -283,110 +284,21 @@ Route::SchemaOf Resource::object_schema() const
 
 Route::SchemaOf Resource::list_schema() const
 {
-    return [kind = &kind_](SchemaRegistry& schemas) {
-        const auto name = std::string(kind->info().kind) + "List";
-        json::object metadata{{"type", "object"}, {"required", {"resourceVersion"}},
-            {"properties",
-                {{"resourceVersion", {{"type", "string"}}},
-                    {"continue",
-                        {{"type", "string"}, {"description", "for the next page; missing on the last"}}}}}};
-        schemas.add_component(name,
-            {{"type", "object"}, {"required", {"apiVersion", "kind", "metadata", "items"}},
-                {"properties",
-                    {{"apiVersion", {{"type", "string"}, {"const", kApiVersion}}},
-                        {"kind", {{"type", "string"}, {"const", name}}}, {"metadata", std::move(metadata)},
-                        {"items", {{"type", "array"}, {"items", kind->schema(schemas)}}}}}});
-        return SchemaRegistry::ref(name);
-    };
+    return [kind = &kind_](SchemaRegistry& schemas) { return resource::list_schema(schemas, *kind); };
 }
 
 void Resource::add(Router& router, const char* method, bool one, Doc doc,
     awaitable<Reply> (Resource::*handler)(Call), Body body, bool list)
 {
-    const auto path = "/api/v1/orgs/{org}/" + std::string(kind_.info().plural) + (one ? "/{name}" : "");
     auto run = [self = shared_from_this(), handler](
                    Call call) { return (self.get()->*handler)(std::move(call)); };
-    Route route{method, path, std::move(doc), std::move(run), {}, list ? list_schema() : object_schema(), {}};
-    if (body == Body::Object) route.request = object_schema();
-    if (body == Body::Patch)
-        route.request = [](SchemaRegistry&) {
-            return json::object{{"type", "object"},
-                {"properties", {{"metadata", {{"type", "object"}}}, {"spec", {{"type", "object"}}}}}};
-        };
+    Route route{method, resource::path_of(kind_.info(), one), std::move(doc), std::move(run), {},
+        list ? list_schema() : object_schema(), {}};
+    if (body == Body::Object)
+        route.request = [kind = &kind_](
+                            SchemaRegistry& schemas) { return resource::input_schema(schemas, *kind); };
+    if (body == Body::Patch) route.request = &resource::patch_schema;
     router.add(std::move(route));
-}
-
-Param dry_run()
-{
-    return Param::flag("dryRun", "check everything and answer what would be stored, but store nothing");
-}
-
-Param header(const char* name, const char* description) { return {name, description, {{"type", "string"}}}; }
-
-Param if_match() { return header("If-Match", "the ETag that must still be the present one"); }
-
-void Resource::mount_list(Router& router, const std::string& kind)
-{
-    auto list = doc("list", "List or watch " + kind + " objects", options_.read);
-    list.query = {Param::text("labelSelector", "as in Kubernetes: a=b,c!=d,e in (x,y),!f", 1024),
-        Param::integer("limit", "objects per page", 1, kMaxPage, 500),
-        Param::text("continue", "from metadata.continue of the page before", 4096),
-        Param::flag("watch",
-            "follow changes instead: a JSON document per line, or server-sent events when asked for"),
-        Param::text("resourceVersion", "watch from after this revision", 32),
-        Param::flag(
-            "sendInitialEvents", "begin a watch with what there is; default: only without resourceVersion"),
-        Param::integer("timeoutSeconds", "end a watch after so long", 1, 86'400)};
-    list.path = {{"org", "the tenant, or `-` for all",
-        {{"type", "string"}, {"pattern", "^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?|-)$"}, {"maxLength", 63}},
-        true}};
-    list.headers = {header("Last-Event-ID", "resumes a watch by server-sent events")};
-    list.errors = {410};
-    list.other_content = {"application/x-ndjson", "text/event-stream"};
-    add(router, "GET", false, std::move(list), &Resource::list, Body::None, true);
-}
-
-void Resource::mount_get(Router& router, const std::string& kind)
-{
-    auto get = doc("get", "Read one " + kind, options_.read);
-    get.conditional = true;
-    get.headers = {header("If-None-Match", "an ETag: 304 when it is the present one")};
-    add(router, "GET", true, std::move(get), &Resource::get, Body::None);
-}
-
-void Resource::mount_writes(Router& router, const std::string& kind)
-{
-    auto post = doc("create", "Create a " + kind, options_.write);
-    post.success = 201;
-    post.errors = {409};
-    post.query = {dry_run()};
-    add(router, "POST", false, std::move(post), &Resource::post, Body::Object);
-
-    auto put = doc("replace", "Create or replace a " + kind, options_.write);
-    put.more_success = {201};
-    put.errors = {409};
-    put.query = {dry_run()};
-    put.headers = {if_match(), header("If-None-Match", "`*`: create only")};
-    add(router, "PUT", true, std::move(put), &Resource::put, Body::Object);
-
-    auto patch = doc("patch", "Change parts of a " + kind, options_.write);
-    patch.description = "JSON merge patch (RFC 7396) of metadata.labels, metadata.annotations and spec.";
-    patch.errors = {409};
-    patch.accepts = {"application/merge-patch+json", "application/json"};
-    patch.query = {dry_run()};
-    patch.headers = {if_match()};
-    add(router, "PATCH", true, std::move(patch), &Resource::patch, Body::Patch);
-}
-
-void Resource::mount_delete(Router& router, const std::string& kind)
-{
-    auto remove = doc("delete", "Delete a " + kind, options_.write);
-    remove.description = "202: it is marked, and gone as soon as what belongs to it has been cleaned up.";
-    remove.more_success = {202};
-    remove.errors = {409};
-    remove.query = {dry_run()};
-    remove.headers = {if_match()};
-    add(router, "DELETE", true, std::move(remove), &Resource::remove, Body::None);
 }
 
 } // namespace

@@ -21,6 +21,7 @@
 // berth.dev/initial-events-end. A BOOKMARK says up to which revision the watcher has seen everything. ERROR
 // with code EXPIRED: list again.
 
+#include "api/http/admission.hpp"
 #include "api/http/router.hpp"
 #include "api/types/meta.hpp"
 #include "storage/store.hpp"
@@ -40,12 +41,15 @@ struct ResourceOptions {
     /// Where objects may be made; empty: anywhere. Names of Docker objects do not carry the org, so a second org must
     /// not exist before they do.
     std::vector<std::string> orgs = {};
+    /// An Admission<K> of this kind; see mount_resource.
+    AdmissionRules* rules = nullptr;
 };
 
 /// What an accepted write left in the store.
 struct Written {
     std::string text; ///< the whole object, secrets shown
     std::string revision;
+    std::string before; ///< what was stored, secrets shown; empty for a create. Only where there are rules
     bool created = false;
     bool removed = false;
 };
@@ -56,6 +60,10 @@ struct WriteRequest {
     json::value body;
     std::string if_match;     ///< the revision asked for; empty = any
     bool create_only = false; ///< POST, or If-None-Match: *
+    Principal who = {};
+    const AdmissionRules* rules = nullptr;
+    /// The generation that was reviewed (0: there was no object): another one is a conflict.
+    std::optional<std::int64_t> reviewed = std::nullopt;
 };
 
 /// The half of a resource that knows the type: one stateless object per kind.
@@ -69,6 +77,8 @@ struct ResourceKind {
     virtual Written put(Txn& txn, const WriteRequest& request) const = 0;
     virtual Written patch(Txn& txn, const WriteRequest& request) const = 0;
     virtual Written remove(Txn& txn, const WriteRequest& request) const = 0;
+    /// Asks the rules about a write that has been tried; gives the generation it was based on.
+    virtual awaitable<std::int64_t> review(AdmissionRules* rules, Written trial) const = 0;
 };
 
 /// Registers the five methods of one kind. `kind` and the others outlive the router.
@@ -80,6 +90,8 @@ namespace resource {
 /// Refuses a body without metadata or spec, or whose org or name is not the path's; takes out what is not the
 /// client's (status, uid, …).
 json::value prepare_body(const json::value& body, const Key& key);
+/// metadata.name; empty when there is none.
+std::string name_in(const json::value& body);
 /// Refuses an org that is no name (Invalid) or is not among `known` (NotFound; empty = any is).
 void check_org(const std::string& org, const std::vector<std::string>& known);
 /// Refuses a patch that touches anything but labels, annotations and spec.
@@ -89,9 +101,19 @@ void check_patch(const json::value& patch, const Key& key);
 void check_revision(const std::string& wanted, const std::string& stored, const Key& key);
 /// RFC 7396.
 void merge(json::value& target, const json::value& patch);
-/// Adds to a kind's schema what the struct does not have: apiVersion, kind, what is required and what is
-/// read-only.
+/// Set by the store or by controllers; what a client sends of it is what it read before, and is ignored.
+inline constexpr std::array kNotTheClients{"generation", "creationTimestamp", "deletionTimestamp", "finalizers"};
+
+/// Schemas (resource_schema.cpp). Adds to a kind's schema what the struct does not have: apiVersion and kind.
 void complete_schema(SchemaRegistry& schemas, const KindInfo& kind);
+/// A page of the kind; gives the reference to it, like those below.
+json::object list_schema(SchemaRegistry& schemas, const ResourceKind& kind);
+/// What POST and PUT take: the object without rules for what is ignored.
+json::object input_schema(SchemaRegistry& schemas, const ResourceKind& kind);
+/// What PATCH takes.
+json::object patch_schema(SchemaRegistry& schemas);
+/// One event of a watch.
+json::object event_schema(SchemaRegistry& schemas, const ResourceKind& kind);
 } // namespace resource
 
 namespace detail {
@@ -158,6 +180,7 @@ public:
             if (!wanted.empty() && !request.create_only) resource::check_revision(wanted, "", request.key);
             fresh.metadata.resourceVersion.clear();
             fresh.metadata.uid.clear();
+            admit(txn, request, nullptr, fresh);
             txn.create(fresh);
             return written(fresh, true);
         }
@@ -168,12 +191,12 @@ public:
         if (!fresh.metadata.uid.empty() && fresh.metadata.uid != stored->metadata.uid)
             throw Error{Errc::Conflict, to_string(request.key) + " is another object now: its uid differs"};
         keep_secrets(stored->spec, fresh.spec);
-        stored->spec = std::move(fresh.spec);
-        stored->metadata.labels = std::move(fresh.metadata.labels);
-        stored->metadata.annotations = std::move(fresh.metadata.annotations);
-        stored->metadata.ownerReferences = std::move(fresh.metadata.ownerReferences);
-        txn.update(*stored);
-        return written(*stored, false);
+        auto next = *stored;
+        next.spec = std::move(fresh.spec);
+        next.metadata.labels = std::move(fresh.metadata.labels);
+        next.metadata.annotations = std::move(fresh.metadata.annotations);
+        next.metadata.ownerReferences = std::move(fresh.metadata.ownerReferences);
+        return update(txn, request, *stored, std::move(next));
     }
 
     Written patch(Txn& txn, const WriteRequest& request) const override
@@ -185,11 +208,11 @@ public:
         json::value merged = encode_object(*stored, Secrets::Show);
         resource::merge(merged, request.body);
         auto fresh = decode_object<K>(merged, Unknown::Reject);
-        stored->spec = std::move(fresh.spec);
-        stored->metadata.labels = std::move(fresh.metadata.labels);
-        stored->metadata.annotations = std::move(fresh.metadata.annotations);
-        txn.update(*stored);
-        return written(*stored, false);
+        auto next = *stored;
+        next.spec = std::move(fresh.spec);
+        next.metadata.labels = std::move(fresh.metadata.labels);
+        next.metadata.annotations = std::move(fresh.metadata.annotations);
+        return update(txn, request, *stored, std::move(next));
     }
 
     Written remove(Txn& txn, const WriteRequest& request) const override
@@ -203,25 +226,51 @@ public:
         result.removed = !left;
         return result;
     }
+    awaitable<std::int64_t> review(AdmissionRules* rules, Written trial) const override
+    {
+        std::optional<K> before;
+        if (!trial.before.empty()) before = decode_stored<K>(json::parse(trial.before), {});
+        auto after = decode_stored<K>(json::parse(trial.text), {});
+        const auto generation = before ? before->metadata.generation : 0;
+        co_await static_cast<Admission<K>*>(rules)->review(std::move(before), std::move(after));
+        co_return generation;
+    }
 
 private:
+    static void admit(Txn& txn, const WriteRequest& request, const K* before, K& after)
+    {
+        if (!request.rules) return;
+        if (request.reviewed && *request.reviewed != (before ? before->metadata.generation : 0))
+            throw Error{Errc::Conflict, to_string(request.key) + " was changed at the same time: try again"};
+        static_cast<const Admission<K>*>(request.rules)->admit(txn, request.who, before, after);
+    }
+    static Written update(Txn& txn, const WriteRequest& request, const K& before, K after)
+    {
+        admit(txn, request, &before, after);
+        txn.update(after);
+        auto result = written(after, false);
+        if (request.rules) result.before = json::serialize(encode_object(before, Secrets::Show));
+        return result;
+    }
     static Error not_found(const Key& key)
     {
         return {Errc::NotFound, "no " + std::string(K::kind().kind) + " named " + to_string(key)};
     }
     static Written written(const K& object, bool created)
     {
-        return {json::serialize(encode_object(object, Secrets::Show)), object.metadata.resourceVersion,
+        return {json::serialize(encode_object(object, Secrets::Show)), object.metadata.resourceVersion, "",
             created, false};
     }
 };
 
 } // namespace detail
 
-/// What the registry calls, one line per kind.
+/// What the registry calls, one line per kind. `rules` outlives the router.
 template <Kind K>
-void mount_resource(Router& router, Store& store, Clock& clock, ResourceOptions options = {})
+void mount_resource(
+    Router& router, Store& store, Clock& clock, ResourceOptions options = {}, Admission<K>* rules = nullptr)
 {
+    options.rules = rules;
     static const detail::TypedResource<K> kind;
     mount_resource(router, store, clock, kind, std::move(options));
 }

@@ -2,15 +2,9 @@
 
 #include "api/http/resource.hpp"
 
-#include <array>
-
 namespace berth::resource {
 
 namespace {
-
-constexpr auto kLabelPattern = "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$";
-/// Set by the store or by controllers; what a client sends of it is what it read before.
-constexpr std::array kNotTheClients{"generation", "creationTimestamp", "deletionTimestamp", "finalizers"};
 
 /// A member of metadata that may be given but must be what the path says.
 void check_same(
@@ -102,35 +96,11 @@ void merge(json::value& target, const json::value& patch)
     }
 }
 
-void complete_schema(SchemaRegistry& schemas, const KindInfo& kind)
+std::string name_in(const json::value& body)
 {
-    const std::string name(kind.kind);
-    auto schema = schemas.components().at(name).as_object();
-    auto& properties = schema["properties"].as_object();
-    properties["apiVersion"] = {{"type", "string"}, {"const", kApiVersion}};
-    properties["kind"] = {{"type", "string"}, {"const", kind.kind}};
-    properties["status"] = {{"allOf", json::array{properties["status"]}}, {"readOnly", true}};
-    schema["required"] = json::array{"metadata", "spec"};
-    schemas.add_component(name, std::move(schema));
-
-    auto meta = schemas.components().at("Meta").as_object();
-    auto& fields = meta["properties"].as_object();
-    for (const char* field : {"name", "org"}) {
-        fields[field].as_object()["pattern"] = kLabelPattern;
-        fields[field].as_object()["maxLength"] = 63;
-    }
-    for (const char* field : {"generation", "creationTimestamp", "deletionTimestamp", "finalizers"})
-        fields[field].as_object()["readOnly"] = true;
-    fields["resourceVersion"].as_object()["description"] =
-        "opaque; in a write: the revision that must still be the present one";
-    fields["uid"].as_object()["description"] = "in a write: the object that must be the present one";
-    for (const char* field : {"labels", "annotations"}) {
-        fields[field].as_object()["maxProperties"] = 64;
-        fields[field].as_object()["propertyNames"] = {{"pattern", "^[A-Za-z0-9._/-]{1,253}$"}};
-    }
-    fields["labels"].as_object()["additionalProperties"] = {
-        {"type", "string"}, {"pattern", "^[A-Za-z0-9._-]{0,63}$"}};
-    schemas.add_component("Meta", std::move(meta));
+    const auto* metadata = body.is_object() ? body.get_object().if_contains("metadata") : nullptr;
+    const auto* name = metadata && metadata->is_object() ? metadata->get_object().if_contains("name") : nullptr;
+    return name && name->is_string() ? std::string(name->get_string()) : "";
 }
 
 } // namespace berth::resource

@@ -133,9 +133,11 @@ json::value Call::json_body() const
 
 // ---------------------------------------------------------------------------------------------- Param
 
-Param Param::text(std::string name, std::string description, std::size_t max_length)
+Param Param::text(
+    std::string name, std::string description, std::size_t max_length, const TextFormat& format)
 {
-    return {std::move(name), std::move(description), {{"type", "string"}, {"maxLength", max_length}}};
+    json::object schema{{"type", "string"}, {"maxLength", max_length}, {"pattern", format.pattern}};
+    return {std::move(name), std::move(description), std::move(schema), false, &format};
 }
 
 Param Param::integer(std::string name, std::string description, std::int64_t minimum, std::int64_t maximum,
@@ -161,8 +163,9 @@ Param Param::flag(std::string name, std::string description)
 namespace {
 
 /// What is wrong with a parameter's value by its schema, or nothing.
-std::optional<std::string> problem_of(const json::object& schema, const std::string& value)
+std::optional<std::string> problem_of(const Param& param, const std::string& value)
 {
+    const auto& schema = param.schema;
     if (const auto* allowed = schema.if_contains("enum")) {
         for (const auto& item : allowed->as_array())
             if (std::string_view(item.as_string()) == value) return std::nullopt;
@@ -176,8 +179,9 @@ std::optional<std::string> problem_of(const json::object& schema, const std::str
         return "expected a whole number from " + std::to_string(minimum) + " to " + std::to_string(maximum);
     }
     const auto* limit = schema.if_contains("maxLength");
-    if (limit && value.size() > limit->to_number<std::size_t>())
+    if (limit && count_characters(value) > limit->to_number<std::size_t>())
         return "longer than " + std::to_string(limit->to_number<std::size_t>()) + " characters";
+    if (param.format && !param.format->matches(value)) return std::string(param.format->expected);
     return std::nullopt;
 }
 
@@ -197,7 +201,7 @@ void take_query(const Route& route, std::string_view pair, Call& call, Problems&
         problems.push_back({*name, "is not a known query parameter"});
         return;
     }
-    if (auto problem = problem_of(known->schema, *value))
+    if (auto problem = problem_of(*known, *value))
         problems.push_back({*name, std::move(*problem)});
     else if (!call.query_params.emplace(*name, *value).second)
         problems.push_back({*name, "is given twice"});

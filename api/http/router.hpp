@@ -11,6 +11,7 @@
 
 #include "api/http/auth.hpp"
 #include "api/http/reply.hpp"
+#include "api/types/formats.hpp"
 #include "controller/base/schema.hpp"
 
 #include <boost/beast/http/fields.hpp>
@@ -69,12 +70,29 @@ struct Param {
     std::string description;
     json::object schema;
     bool required = false;
+    const TextFormat* format = nullptr;
 
-    static Param text(std::string name, std::string description, std::size_t max_length = 256);
+    static Param text(std::string name, std::string description, std::size_t max_length = 256,
+        const TextFormat& format = kCleanText);
     static Param integer(std::string name, std::string description, std::int64_t minimum,
         std::int64_t maximum, std::optional<std::int64_t> fallback = std::nullopt);
     static Param choice(std::string name, std::string description, std::vector<std::string> values);
     static Param flag(std::string name, std::string description);
+};
+
+/// A header of successful answers, for the document.
+struct ReplyHeader {
+    std::string name;
+    std::string description;
+    bool always = true;
+};
+
+/// Says that a successful answer names something that other routes are about: each operation at or below `item`
+/// ("/api/containers/{id}") gets an OpenAPI link, with `parameters` as runtime expressions ({"id",
+/// "$response.body#/id"}).
+struct Made {
+    std::string item;
+    std::map<std::string, std::string> parameters;
 };
 
 /// Access lists for Doc::roles.
@@ -103,12 +121,20 @@ struct Doc {
     std::size_t max_body = 1 << 20;
     /// The handler may wait for long: it is cancelled when the client goes away or the server drains (503).
     bool long_poll = false;
+    bool optional_body = false; ///< no body means the same as {}
     json::value example_request = nullptr;
     json::value example_response = nullptr;
     std::string content_type = "application/json";           ///< of the answer, for raw routes
     std::vector<std::string> accepts = {"application/json"}; ///< of the body
     std::vector<std::string> other_content = {};             ///< what the answer may be instead, as text
     bool conditional = false; ///< answers carry an ETag and If-None-Match is honoured: 304
+    bool unlisted = false;    ///< between Berth's own parts: not in the OpenAPI document
+    /// The security scheme of an `open` route that checks a token by itself; empty: none is needed.
+    std::string scheme = "";
+    std::vector<ReplyHeader> reply_headers = {};
+    std::optional<Made> makes = std::nullopt;
+    /// The schema of one line or event of `other_content`, when the answer may be a stream.
+    std::function<json::object(SchemaRegistry&)> stream_item = nullptr;
 };
 
 /// One line of the table.
@@ -275,8 +301,9 @@ void Router::add_typed(const char* method, std::string path, Doc doc, Handler ha
     } else {
         using Out = typename detail::awaited<std::invoke_result_t<Handler&, Call, In>>::type;
         const auto success = doc.success;
-        auto run = [handler, success](Call call) mutable {
-            auto body = decode<In>(call.json_body(), Unknown::Reject);
+        auto run = [handler, success, optional = doc.optional_body](Call call) mutable {
+            const bool none = optional && call.body.empty();
+            auto body = decode<In>(none ? json::value(json::object{}) : call.json_body(), Unknown::Reject);
             return detail::answer<Out>(handler(std::move(call), std::move(body)), success);
         };
         auto request = [](SchemaRegistry& schemas) { return schemas.of<In>(); };

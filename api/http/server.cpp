@@ -29,6 +29,7 @@ ServerState::ServerState(Executor executor, Clock& the_clock, const Router& tabl
       tasks(io),
       housekeeping(io),
       limiter(options.rate_limit_per_minute),
+      failures(options.rate_limit_per_minute),
       request_prefix(random_text(6) + "-")
 {}
 
@@ -40,19 +41,6 @@ std::string_view ServerState::date()
         date_ = wire::http_date(now);
     }
     return date_;
-}
-
-std::optional<Duration> RateLimiter::take(const Principal& principal, Tick now)
-{
-    // Agents and proxies call by themselves, and whoever must be able to repair is not locked out.
-    const bool limited = principal.role == Role::user || principal.role == Role::viewer;
-    if (per_minute_ == 0 || !limited || principal.anonymous()) return std::nullopt;
-    const Duration minute{60'000};
-    const Duration each{60'000 / per_minute_};
-    auto& next = next_[principal.name];
-    if (next > now + minute - each) return next - (now + minute - each);
-    next = std::max(next, now) + each;
-    return std::nullopt;
 }
 
 namespace {

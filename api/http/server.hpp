@@ -45,7 +45,8 @@ struct ServerOptions {
     std::size_t max_connections = 10'000; ///< more are closed at once
     std::size_t max_per_address = 1'000;
     std::size_t compress_from = 1024;   ///< bytes; smaller replies are not worth it
-    unsigned rate_limit_per_minute = 0; ///< per key of role user and viewer: 429; 0 = none
+    /// Calls per key of a person, and failed authentications per address: 429; 0 = none.
+    unsigned rate_limit_per_minute = 0;
     std::optional<Executor> work;       ///< compresses large replies; none: the I/O thread does
     Metrics* metrics = nullptr;         ///< counts into http_*
     std::function<void(const RequestRecord&)> on_request;

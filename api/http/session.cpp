@@ -151,6 +151,7 @@ awaitable<bool> Session::serve_one()
     exchange.started = state_->clock.tick();
     exchange.request_id = request_id(exchange.head);
     auto reply = co_await answer(exchange);
+    if (reply.status == 401) state_->failures.failed(connection_->remote, exchange.started);
     if (!co_await send(exchange, std::move(reply))) co_return false;
     co_return !state_->draining;
 }
@@ -255,14 +256,30 @@ const Route& Session::admit(Exchange& exchange, Call& call)
 
 void Session::check_access(const Route& route, Exchange& exchange, Call& call)
 {
-    if (auto principal = state_->authenticator.authenticate(exchange.head.header("Authorization")))
-        call.principal = std::move(*principal);
+    const bool presented = !exchange.head.header("Authorization").empty();
+    if (presented || !route.doc.open) identify(exchange, call);
     if (!route.doc.open && call.principal.anonymous())
         throw HttpError{401, "AUTHENTICATION_FAILED", "authentication failed"};
-    if (!route.allows(call.principal)) throw Error{Errc::Denied, "this key may not do that"};
-    if (const auto wait = state_->limiter.take(call.principal, state_->clock.tick()))
+    exchange.rate = state_->limiter.take(call.principal, exchange.started);
+    if (exchange.rate && !exchange.rate->allowed)
         throw HttpError{429, "RATE_LIMITED", "too many requests with this key",
-            {{"Retry-After", std::to_string(std::chrono::ceil<std::chrono::seconds>(*wait).count())}}};
+            {{"Retry-After", retry_seconds(exchange.rate->retry)}}};
+    if (!route.allows(call.principal)) throw Error{Errc::Denied, "this key may not do that"};
+}
+
+/// The key is always looked up, also for an address that is not told the outcome: the time says nothing either.
+void Session::identify(const Exchange& exchange, Call& call)
+{
+    auto principal = state_->authenticator.authenticate(exchange.head.header("Authorization"));
+    const std::string name = principal ? principal->name : "";
+    const auto& remote = connection_->remote;
+    if (const auto wait = state_->failures.refusal(remote, name, exchange.started))
+        throw HttpError{429, "RATE_LIMITED", "too many failed authentications from this address",
+            {{"Retry-After", retry_seconds(*wait)}}};
+    if (!principal) return;
+    if (name != accepted_) state_->failures.succeeded(remote, name, exchange.started);
+    accepted_ = name;
+    call.principal = std::move(*principal);
 }
 
 void Session::check_body(const Route& route, const wire::Head& head)

@@ -1,6 +1,7 @@
 #pragma once
 // One TCP connection of the server, and what all of them share. Internal to api/http.
 
+#include "api/http/rate_limit.hpp"
 #include "api/http/server.hpp"
 #include "api/http/wire.hpp"
 
@@ -13,18 +14,6 @@ namespace berth::detail {
 
 using boost::asio::ip::tcp;
 class Session;
-
-/// Generic cell rate per key: one moment in time each, no timers.
-class RateLimiter {
-public:
-    explicit RateLimiter(unsigned per_minute) : per_minute_(per_minute) {}
-    /// How long to wait, or nothing when the call may go on.
-    std::optional<Duration> take(const Principal& principal, Tick now);
-
-private:
-    unsigned per_minute_;
-    std::map<std::string, Tick, std::less<>> next_;
-};
 
 struct ServerState {
     ServerState(Executor io, Clock& clock, const Router& router, const Authenticator& authenticator,
@@ -41,6 +30,7 @@ struct ServerState {
     std::set<Session*> sessions;
     std::unordered_map<std::string, std::size_t> per_address;
     RateLimiter limiter;
+    FailureGuard failures;
     bool draining = false;
     std::uint64_t next_connection = 1;
     std::uint64_t next_request = 1;
@@ -77,6 +67,7 @@ private:
         Tick started{};
         const Route* route = nullptr;
         std::string request_id;
+        std::optional<RateDecision> rate; ///< of the key, for the answer's headers
         bool body_read = false;
     };
 
@@ -86,6 +77,7 @@ private:
     awaitable<Reply> answer(Exchange& exchange);
     const Route& admit(Exchange& exchange, Call& call);
     void check_access(const Route& route, Exchange& exchange, Call& call);
+    void identify(const Exchange& exchange, Call& call);
     void check_body(const Route& route, const wire::Head& head);
     awaitable<> read_body(Exchange& exchange, std::size_t limit, std::string& body);
     awaitable<bool> skip_body(Exchange& exchange);
@@ -117,6 +109,7 @@ private:
     Tick deadline_ = Tick::max();
     bool expired_ = false;
     bool broken_ = false; ///< a write failed or was cut: nothing more can be said
+    std::string accepted_; ///< name of the key that this connection used last
 };
 
 } // namespace berth::detail

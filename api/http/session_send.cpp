@@ -97,6 +97,8 @@ awaitable<HeaderList> Session::finish_headers(Exchange& exchange, Reply& reply, 
     headers.emplace_back("Date", std::string(state_->date()));
     headers.emplace_back("X-Request-Id", exchange.request_id);
     headers.emplace_back("X-Content-Type-Options", "nosniff");
+    if (exchange.rate)
+        for (auto& header : rate_headers(*exchange.rate)) headers.push_back(std::move(header));
     if (!has_header(headers, "Cache-Control")) headers.emplace_back("Cache-Control", "no-store");
     if (!reply.content_type.empty() && reply.status != 204 && reply.status != 304)
         headers.emplace_back("Content-Type", reply.content_type);

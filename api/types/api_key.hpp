@@ -17,10 +17,13 @@ struct ApiKeySpec {
     bool disabled = false;
     bool operator==(const ApiKeySpec&) const = default;
     static constexpr std::array required{"sha256", "role"};
+    static constexpr std::array rules{Rule::text("sha256", kSha256Hex), Rule::at_least("maxContainers", 0)};
 };
 BOOST_DESCRIBE_STRUCT(ApiKeySpec, (), (sha256, role, maxContainers, disabled))
-void validate(const ApiKeySpec& spec, const std::string& path, Problems& problems);
 
 using ApiKey = Object<ApiKeySpec, RecordStatus>;
+
+BERTH_JSON_EXTERN(ApiKeySpec)
+BERTH_JSON_EXTERN(ApiKey)
 
 } // namespace berth

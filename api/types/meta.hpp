@@ -1,6 +1,7 @@
 #pragma once
 // What every object has in common, in the terms of Kubernetes. Formats: the JSON of /api/v1 and of the store.
 
+#include "api/types/formats.hpp"
 #include "controller/base/json.hpp"
 
 #include <compare>
@@ -25,6 +26,8 @@ struct OwnerReference {
     std::string name;
     std::string uid;
     bool operator==(const OwnerReference&) const = default;
+    static constexpr std::array rules{Rule::text("kind", kCleanText, 63), Rule::text("name", kDnsLabel).or_empty(),
+        Rule::text("uid", kCleanText, 63)};
 };
 BOOST_DESCRIBE_STRUCT(OwnerReference, (), (kind, name, uid))
 
@@ -42,14 +45,15 @@ struct Meta {
     std::optional<Time> deletionTimestamp; ///< set by a delete while finalizers remain
     bool operator==(const Meta&) const = default;
     static constexpr std::array required{"name"};
+    static constexpr std::array rules{Rule::text("org", kDnsLabel).or_empty(), Rule::text("name", kDnsLabel),
+        Rule::entries("labels", 64).keys(kLabelKey).of(kLabelValue), Rule::entries("annotations", 64).keys(kLabelKey),
+        Rule::entries("ownerReferences", 16)};
 };
 BOOST_DESCRIBE_STRUCT(Meta, (),
     (org, name, uid, resourceVersion, generation, labels, annotations, ownerReferences, finalizers,
         creationTimestamp, deletionTimestamp))
-/// Names are DNS labels (lower-case letters, digits, '-', at most 63); labels and annotations are bounded.
+/// Annotations are at most 64 KiB together.
 void validate(const Meta& meta, const std::string& path, Problems& problems);
-/// Whether `text` is a DNS label of at most 63 characters.
-bool is_dns_label(std::string_view text);
 
 enum class ConditionStatus { True, False, Unknown };
 BOOST_DESCRIBE_ENUM(ConditionStatus, True, False, Unknown)
@@ -146,5 +150,8 @@ struct RecordStatus {
     bool operator==(const RecordStatus&) const = default;
 };
 BOOST_DESCRIBE_STRUCT(RecordStatus, (), (observedGeneration, conditions))
+
+BERTH_JSON_EXTERN(Meta)
+BERTH_JSON_EXTERN(RecordStatus)
 
 } // namespace berth

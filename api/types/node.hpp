@@ -33,9 +33,11 @@ struct NodeReportSpec {
     std::string engineVersion;
     std::optional<Time> reportedAt;
     MachineUsage usage;
+    std::vector<std::string> addresses; ///< of the machine's own interfaces, sorted; no workspace may reach them
     bool operator==(const NodeReportSpec&) const = default;
 };
-BOOST_DESCRIBE_STRUCT(NodeReportSpec, (), (nodeId, hostname, agentVersion, engineVersion, reportedAt, usage))
+BOOST_DESCRIBE_STRUCT(
+    NodeReportSpec, (), (nodeId, hostname, agentVersion, engineVersion, reportedAt, usage, addresses))
 using NodeReport = Object<NodeReportSpec, RecordStatus>;
 
 struct NodeSpec {
@@ -64,5 +66,10 @@ BOOST_DESCRIBE_STRUCT(NodeStatus, (),
     (observedGeneration, conditions, hostname, address, role, availability, state, engineVersion, agentVersion,
         lastHeartbeat, cpuCores, memoryBytes, usage))
 using Node = Object<NodeSpec, NodeStatus>;
+
+BERTH_JSON_EXTERN(NodeReportSpec)
+BERTH_JSON_EXTERN(NodeReport)
+BERTH_JSON_EXTERN(NodeStatus)
+BERTH_JSON_EXTERN(Node)
 
 } // namespace berth

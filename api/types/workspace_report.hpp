@@ -18,10 +18,12 @@ struct ContainerReport {
     std::optional<Time> startedAt;
     std::optional<Time> finishedAt;
     std::string address; ///< on the edge network
+    std::int64_t oomKills = 0; ///< processes that the kernel ended for want of memory, as the engine told
+    std::optional<Time> lastOomAt;
     bool operator==(const ContainerReport&) const = default;
 };
 BOOST_DESCRIBE_STRUCT(
-    ContainerReport, (), (state, id, incarnation, exitCode, oomKilled, startedAt, finishedAt, address))
+    ContainerReport, (), (state, id, incarnation, exitCode, oomKilled, startedAt, finishedAt, address, oomKills, lastOomAt))
 
 struct WorkspaceReportSpec {
     static constexpr KindInfo kind{"WorkspaceReport", "workspacereports"};
@@ -32,8 +34,16 @@ struct WorkspaceReportSpec {
     ContainerReport container;
     bool filesVolume = false;   ///< berth-ws-<id> exists on the node
     bool controlVolume = false; ///< berth-run-<id> exists on the node
+    /// The status.endedIncarnation that was known before the engine was listed completely: what is absent here of that
+    /// incarnation never comes any more.
+    std::int64_t listedEnd = 0;
     bool restored = false;      ///< the restore is complete: uploads may happen
     bool controlReady = false;  ///< /run/berth holds the environment and the VNC password
+    bool isolated = false;      ///< the present container's network filter is in force
+    std::string isolationProblem; ///< why it is not, once it was tried
+    std::int64_t observedClaim = 0; ///< the spec.claim whose files, environment and password are in the container
+    SyncRequests observedRequests;
+    std::vector<ActivitySignal> activity;
     Health health;
     SyncStatus sync;
     std::optional<ResourceUsage> resourceUsage;
@@ -41,9 +51,13 @@ struct WorkspaceReportSpec {
     bool operator==(const WorkspaceReportSpec&) const = default;
 };
 BOOST_DESCRIBE_STRUCT(WorkspaceReportSpec, (),
-    (workspaceUid, nodeId, nodeName, reportedAt, container, filesVolume, controlVolume, restored, controlReady,
-        health, sync, resourceUsage, lastActivity))
+    (workspaceUid, nodeId, nodeName, reportedAt, container, filesVolume, controlVolume, listedEnd, restored, controlReady,
+        isolated, isolationProblem, observedClaim, observedRequests, activity, health, sync, resourceUsage,
+        lastActivity))
 
 using WorkspaceReport = Object<WorkspaceReportSpec, RecordStatus>;
+
+BERTH_JSON_EXTERN(WorkspaceReportSpec)
+BERTH_JSON_EXTERN(WorkspaceReport)
 
 } // namespace berth

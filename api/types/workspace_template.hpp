@@ -14,10 +14,15 @@ struct WorkspaceTemplateSpec {
     std::string description;
     bool operator==(const WorkspaceTemplateSpec&) const = default;
     static constexpr std::array required{"image"};
+    static constexpr std::array rules{Rule::text("image", kImageReference, 512), Rule::range("pidsLimit", 32, 65536),
+        Rule::entries("env", 128).keys(kEnvName).of(kWithoutNul).length(0, 32 * 1024),
+        Rule::text("description", kCleanText, 1024)};
 };
 BOOST_DESCRIBE_STRUCT(WorkspaceTemplateSpec, (), (image, limits, pidsLimit, env, description))
-void validate(const WorkspaceTemplateSpec& spec, const std::string& path, Problems& problems);
 
 using WorkspaceTemplate = Object<WorkspaceTemplateSpec, RecordStatus>;
+
+BERTH_JSON_EXTERN(WorkspaceTemplateSpec)
+BERTH_JSON_EXTERN(WorkspaceTemplate)
 
 } // namespace berth

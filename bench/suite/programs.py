@@ -105,6 +105,7 @@ class Berthd:
             "DOCKER_HOST": f"unix://{self.folder}/no-engine.sock",
             "API_KEY": self.key,
             "LOG_LEVEL": "warning",
+            "RATE_LIMIT_PER_MINUTE": "0",
         }
         self.folder.mkdir(parents=True, exist_ok=True)
         start = time.monotonic_ns()

@@ -19,6 +19,10 @@ struct ByteSize {
 std::optional<ByteSize> parse_byte_size(std::string_view text);
 std::string format_byte_size(ByteSize size);
 
+/// A setting that is on or off.
+enum class Switch { off, on };
+BOOST_DESCRIBE_ENUM(Switch, off, on)
+
 /// One variable: its name, what it means, its default as text, and how its text is taken over.
 struct EnvSetting {
     std::string_view name;

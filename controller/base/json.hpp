@@ -7,10 +7,12 @@
 // - std::optional, empty Secret: left out when unset. Described enum: its enumerator's name.
 // - Time: RFC 3339. Duration: "90s". Secret: only with Secrets::Show.
 // - Every problem is reported with its JSON pointer, not only the first.
-// - A struct may add rules that types can't say: `void validate(const T&, const std::string& path, Problems&)`, found by ADL.
+// - Limits and formats of single members: `static constexpr std::array rules{…}`, see rules.hpp.
+// - A struct may add what neither can say: `void validate(const T&, const std::string& path, Problems&)`, found by ADL.
 // Pure code; any thread.
 
 #include "controller/base/error.hpp"
+#include "controller/base/rules.hpp"
 #include "controller/base/secret.hpp"
 #include "controller/base/time.hpp"
 
@@ -62,6 +64,8 @@ template <class T>
 concept DescribedStruct = std::is_class_v<T> && describe::has_describe_members<T>::value;
 template <class T>
 concept HasRequired = requires { T::required.size(); };
+template <class T>
+concept HasRules = requires { T::rules.size(); };
 
 template <class T>
 struct is_optional : std::false_type {};
@@ -227,6 +231,39 @@ void decode_text(const json::value& from, T& into, Parse parse, const char* expe
 }
 
 template <class T>
+void check_rule(const Rule& rule, const T& value, const std::string& path, Problems& problems)
+{
+    if constexpr (std::is_same_v<T, std::string>) {
+        check_text(rule, value, path, problems);
+    } else if constexpr (std::is_same_v<T, Secret>) {
+        check_text(rule, value.reveal(), path, problems);
+    } else if constexpr (std::is_arithmetic_v<T>) {
+        check_number(rule, static_cast<double>(value), path, problems);
+    } else if constexpr (is_optional<T>::value) {
+        if (value) check_rule(rule, *value, path, problems);
+    } else if constexpr (is_vector<T>::value) {
+        check_entries(rule, value.size(), path, problems);
+        for (std::size_t i = 0; i < value.size(); ++i)
+            check_rule(rule, value[i], path + "/" + std::to_string(i), problems);
+    } else if constexpr (is_map<T>::value) {
+        check_entries(rule, value.size(), path, problems);
+        for (const auto& [key, item] : value) {
+            check_key(rule, key, pointer(path, key), problems);
+            check_rule(rule, item, pointer(path, key), problems);
+        }
+    }
+}
+
+/// The rules of one member of T, if it has any.
+template <class T, class Member>
+void check_member(std::string_view name, const Member& value, const std::string& path, Problems& problems)
+{
+    if constexpr (HasRules<T>)
+        for (const Rule& rule : T::rules)
+            if (rule.member == name) check_rule(rule, value, path, problems);
+}
+
+template <class T>
 void decode_struct(const json::value& from, T& into, Unknown unknown, const std::string& path, Problems& problems)
 {
     if (!from.is_object()) {
@@ -236,10 +273,14 @@ void decode_struct(const json::value& from, T& into, Unknown unknown, const std:
     const auto& object = from.get_object();
     boost::mp11::mp_for_each<members<T>>([&](auto member) {
         const auto name = wire_name(member.name);
-        if (const auto* found = object.if_contains(name))
-            decode_into(*found, into.*member.pointer, unknown, pointer(path, name), problems);
-        else if (is_required<T>(name))
+        if (const auto* found = object.if_contains(name)) {
+            const auto place = pointer(path, name);
+            const auto before = problems.size();
+            decode_into(*found, into.*member.pointer, unknown, place, problems);
+            if (problems.size() == before) check_member<T>(name, into.*member.pointer, place, problems);
+        } else if (is_required<T>(name)) {
             problems.push_back({pointer(path, name), "is required"});
+        }
     });
     if (unknown == Unknown::Reject)
         for (const auto& item : object)
@@ -307,6 +348,16 @@ void decode_into(const json::value& from, T& into, Unknown unknown, const std::s
     }
 }
 
+/// The rules of a value that was not decoded, without those of structs inside of it.
+template <class T>
+void check_rules(const T& value, const std::string& path, Problems& problems)
+{
+    boost::mp11::mp_for_each<detail::members<T>>([&](auto member) {
+        const auto name = wire_name(member.name);
+        detail::check_member<T>(name, value.*member.pointer, pointer(path, name), problems);
+    });
+}
+
 /// JSON → value. Throws Error{Invalid} that lists every problem.
 template <class T>
 T decode(const json::value& from, Unknown unknown)
@@ -317,5 +368,14 @@ T decode(const json::value& from, Unknown unknown)
     if (!problems.empty()) throw Error{std::move(problems)};
     return value;
 }
+
+/// Compile the codec of a type once: EXTERN in the header that describes it, INSTANTIATE in one .cpp; both in
+/// namespace berth, after its validate() is declared. For large types: it is about build time only.
+#define BERTH_JSON_EXTERN(T)                                                                                 \
+    extern template json::value encode<T>(const T&, Secrets);                                                \
+    extern template void decode_into<T>(const json::value&, T&, Unknown, const std::string&, Problems&);
+#define BERTH_JSON_INSTANTIATE(T)                                                                            \
+    template json::value encode<T>(const T&, Secrets);                                                       \
+    template void decode_into<T>(const json::value&, T&, Unknown, const std::string&, Problems&);
 
 } // namespace berth

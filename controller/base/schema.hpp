@@ -39,6 +39,9 @@ std::string type_name()
         return short_type_name(__PRETTY_FUNCTION__);
 }
 
+/// Adds the keywords of a rule, where the type says that they belong.
+void describe_rule(const Rule& rule, json::object& schema);
+
 /// Widens a schema so that null is allowed too (an optional member may be given as null).
 json::object nullable(json::object schema);
 
@@ -107,6 +110,9 @@ json::object SchemaRegistry::of_struct()
             using Member = std::remove_cvref_t<decltype(std::declval<T&>().*member.pointer)>;
             const auto key = wire_name(member.name);
             auto schema = of<Member>();
+            if constexpr (detail::HasRules<T>)
+                for (const Rule& rule : T::rules)
+                    if (rule.member == key) detail::describe_rule(rule, schema);
             if (const char* text = detail::doc_of<T>(key)) schema["description"] = text;
             properties[key] = std::move(schema);
             if (detail::is_required<T>(key)) required.push_back(json::value(key));

@@ -113,7 +113,9 @@ void ControllerCore::on_observed(const docker::ObservedChange& change)
 
 void ControllerCore::wake(const Key& key)
 {
-    queue_.add(key, Priority::User);
+    const auto entry = sources_.background ? parts_.store.find(plural_, key) : nullptr;
+    const bool waits = entry && sources_.background(*entry);
+    queue_.add(key, waits ? Priority::Background : Priority::User);
     refresh_gauges();
 }
 

@@ -21,6 +21,8 @@ struct SourceTable {
         std::function<std::vector<Key>(const docker::ObservedChange&)> keys;
     };
     bool self = false;
+    /// Objects that wait for the others, by what the store keeps beside them; empty: none do.
+    std::function<bool(const Entry&)> background;
     std::vector<StoreSource> store;
     std::vector<DockerSource> docker;
 };
@@ -46,6 +48,15 @@ public:
     /// The object itself: spec, labels, annotations, owners, deletion. Writes of status and finalizers do not
     /// wake.
     void self() { table_.self = true; }
+
+    /// Objects for which `fits` holds are looked at as background work, whatever wakes them.
+    void background(std::function<bool(const Entry&)> fits) { table_.background = std::move(fits); }
+
+    /// Any change of an object of kind C, mapped by what the store keeps beside it: nothing is decoded.
+    template <Kind C> void entries_of(std::function<std::vector<Key>(const Entry&)> mapper)
+    {
+        add_store<C>([mapper = std::move(mapper)](const Change& change) { return mapper(*change.entry); });
+    }
 
     /// Any change of an object of kind C that names ours in its ownerReferences.
     template <Kind C> void owned()

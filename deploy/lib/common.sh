@@ -30,7 +30,7 @@ need_root() {
     exec sudo ${keep:+--preserve-env="$keep"} -- bash "$0" "$@"
 }
 
-# wait_for SECONDS DESCRIPTION COMMAND…: runs the command every 100 ms until it succeeds; 1 after the deadline.
+# wait_for SECONDS DESCRIPTION COMMAND…: runs the command every 100 ms (WAIT_PAUSE) until it succeeds; 1 after the deadline.
 wait_for() {
     local deadline=$((${EPOCHREALTIME/[.,]/} / 1000 + $1 * 1000)) what=$2
     shift 2
@@ -39,7 +39,7 @@ wait_for() {
             log_info "gave up waiting for $what"
             return 1
         fi
-        sleep 0.1
+        sleep "${WAIT_PAUSE:-0.1}"
     done
 }
 
@@ -50,9 +50,13 @@ with_lock() {
     shift
     mkdir -p "$(dirname "$file")"
     (
-        flock -w 1800 9 || die "another run holds $file"
+        while exec 9>"$file"; do
+            flock -w 1800 9 || die "another run holds $file"
+            [[ $file -ef /proc/self/fd/9 ]] && break # else it was removed while we waited
+            mkdir -p "$(dirname "$file")"
+        done
         "$@"
-    ) 9>"$file"
+    )
 }
 
 # Closes every descriptor above stderr, so that a daemon started from here keeps no lock or pipe of ours open.

@@ -42,7 +42,7 @@ _engine_answers() { timeout 10 docker -H "$1" version --format '{{.Server.Versio
 _claim_index() {
     local registry=/var/lib/berth-engines home index
     home=$(berth_home)
-    for index in "$registry"/*; do
+    for index in "$registry"/[0-9]; do
         [[ -f $index && $(cat "$index") == "$home" ]] && printf '%s\n' "${index##*/}" && return 0
     done
     for index in 0 1 2 3 4 5 6 7 8 9; do
@@ -80,10 +80,18 @@ engine_env() {
         ENGINE_VOLUMES_DIR="$(_engine_dir)/data/volumes"
     else
         DOCKER_HOST=${DOCKER_HOST:-unix:///var/run/docker.sock}
-        ENGINE_NETNS_DIR=/var/run/docker/netns
+        ENGINE_NETNS_DIR=$(_running_netns_dir)
         ENGINE_VOLUMES_DIR=$(timeout 20 docker info --format '{{.DockerRootDir}}' 2>/dev/null || echo /var/lib/docker)/volumes
     fi
     export DOCKER_HOST ENGINE_NETNS_DIR ENGINE_VOLUMES_DIR
+}
+
+# An engine does not tell its exec root; a container's namespace shows it.
+_running_netns_dir() {
+    local id key
+    id=$(timeout 20 docker ps -q 2>/dev/null | head -1)
+    [[ -n $id ]] && key=$(timeout 20 docker inspect --format '{{.NetworkSettings.SandboxKey}}' "$id" 2>/dev/null)
+    [[ ${key:-} == */netns/* ]] && printf '%s\n' "${key%/*}" || printf '/var/run/docker/netns\n'
 }
 
 # Makes sure that this install's engine answers, and exports its environment.
@@ -161,6 +169,7 @@ _start_dockerd() {
     local dir namespace
     dir=$(_engine_dir)
     namespace="berth-$(printf '%s' "$dir" | sha256sum | cut -c1-8)"
+    _note_forward_policy
     _iptables iptables-save 2>/dev/null | grep -E '^(\*|-A DOCKER)' >"$dir/foreign-rules" || true
     (
         close_extra_fds
@@ -170,7 +179,7 @@ _start_dockerd() {
             --containerd-namespace "$namespace" --containerd-plugins-namespace "$namespace-plugins" \
             --storage-driver "${BERTH_STORAGE_DRIVER:-overlay2}" --bridge "$ENGINE_BRIDGE" \
             --default-address-pool "base=$ENGINE_ADDRESS_POOL,size=24" \
-            --log-opt max-size=10m --log-opt max-file=2 --shutdown-timeout 30 \
+            --no-new-privileges --log-opt max-size=10m --log-opt max-file=2 --shutdown-timeout 30 \
             >>"$dir/dockerd.log" 2>&1 </dev/null &
     )
 }
@@ -216,10 +225,62 @@ _private_engine_down() {
     fi
     rm -f "$dir/docker.pid" "$dir/docker.sock"
     _engine_settings
-    local bridge
-    for bridge in "$ENGINE_BRIDGE" "$ENGINE_GATEWAY_BRIDGE"; do
+    local bridge bridges
+    mapfile -t bridges < <(_own_bridges)
+    for bridge in "${bridges[@]}"; do
         ip link del "$bridge" 2>/dev/null || true
     done
+    _remove_own_rules "${bridges[@]}"
+}
+
+# Our two bridges, and those of networks that were made in our engine.
+_own_bridges() {
+    printf '%s\n' "$ENGINE_BRIDGE" "$ENGINE_GATEWAY_BRIDGE"
+    ip -o -4 addr show | awk -v pool="${ENGINE_ADDRESS_POOL%.*.*}." '$2 ~ /^br-/ && index($4, pool) == 1 { print $2 }'
+}
+
+_dockerd_runs() { grep -qsx dockerd /proc/[0-9]*/comm; }
+
+# dockerd leaves its rules behind when it ends. Those that name our bridges or subnets go; when no other engine runs,
+# also the empty frame of chains, and the host forwards again as it did before.
+_remove_own_rules() {
+    local table=filter line rule bridge ours=""
+    for bridge in "$@"; do ours+="$bridge|"; done
+    # What engines of this kind have left that ended without us.
+    for bridge in berth{,gw}{0..9}; do [[ -e /sys/class/net/$bridge ]] || ours+="$bridge|"; done
+    ours="(-[io] (${ours%|}) |-[sd] (${ENGINE_GATEWAY_SUBNET%.*.*}|${ENGINE_OVERLAY_POOL%.*.*})\.)"
+    while read -r line; do
+        [[ $line != \** ]] || table=${line#\*}
+        [[ $line == -A* && "$line " =~ $ours ]] || continue
+        read -ra rule <<<"${line#-A }"
+        _iptables iptables -w -t "$table" -D "${rule[@]}" 2>/dev/null || true
+    done < <(_iptables iptables-save 2>/dev/null)
+    _dockerd_runs || _remove_docker_chains
+}
+
+_remove_docker_chains() {
+    local table chain line rule note=/var/lib/berth-engines/forward-policy
+    for table in filter nat; do
+        _iptables iptables-save -t $table 2>/dev/null | grep -qE '^-A .* -[io] (docker|br-|berth)' && continue
+        while read -r line; do
+            read -ra rule <<<"${line#-A }"
+            _iptables iptables -w -t $table -D "${rule[@]}" 2>/dev/null || true
+        done < <(_iptables iptables-save -t $table 2>/dev/null | grep -E '^-A .*-j DOCKER')
+        for chain in DOCKER DOCKER-INGRESS DOCKER-USER DOCKER-ISOLATION-STAGE-1 DOCKER-ISOLATION-STAGE-2; do
+            _iptables iptables -w -t $table -F $chain 2>/dev/null || continue
+            _iptables iptables -w -t $table -X $chain || true
+        done
+    done
+    [[ ! -s $note ]] || _iptables iptables -w -P FORWARD "$(cat "$note")"
+    rm -f "$note"
+}
+
+# A dockerd that switches forwarding on closes it for everybody else; what the host had before is noted.
+_note_forward_policy() {
+    local note=/var/lib/berth-engines/forward-policy
+    [[ ! -s $note ]] && ! _dockerd_runs || return 0
+    mkdir -p "${note%/*}"
+    _iptables iptables -S FORWARD 2>/dev/null | sed -n 's/^-P FORWARD //p' >"$note"
 }
 
 # engine_down, then removes the private engine's data: every image, container and volume in it.
@@ -230,10 +291,18 @@ engine_purge() {
     dir=$(_engine_dir)
     while read -r mount; do umount -l "$mount" 2>/dev/null || true; done < <(awk -v p="$dir/" 'index($2, p) == 1 {print $2}' /proc/mounts | sort -r)
     rm -rf "$dir" "$(berth_home)/engine.mode"
-    for index in /var/lib/berth-engines/*; do
-        [[ -f $index && $(cat "$index") == "$(berth_home)" ]] && rm -f "$index"
+    with_lock /var/lib/berth-engines/.lock _release_index
+}
+
+# The claim of this BERTH_HOME, and the folder when it was the last one. Claims of folders that are gone go too.
+_release_index() {
+    local registry=/var/lib/berth-engines index home
+    for index in "$registry"/[0-9]; do
+        [[ -f $index ]] || continue
+        home=$(cat "$index")
+        [[ $home != "$(berth_home)" && -d $home/engine ]] || rm -f "$index"
     done
-    return 0
+    compgen -G "$registry/*" >/dev/null || rm -rf "$registry"
 }
 
 # Makes the engine a Swarm manager when it is in no Swarm. A Swarm that is there is left as it is.

@@ -9,11 +9,10 @@ selftest_status_is() { [[ $(selftest_field "$1" .status) == "$2" ]]; }
 selftest_running() { selftest_status_is "$1" running; }
 selftest_stopped() { [[ $(selftest_field "$1" '.status + " " + ((.sync.receipt != null) | tostring)') == "stopped true" ]]; }
 
-# page URL: the HTTP status of a workspace URL, asked at Traefik by host name.
+# page URL: the HTTP status of a workspace URL, asked at Traefik by host name and path.
 page() {
-    local host=${1#*://}
-    host=${host%%/*}
-    curl -s --noproxy '*' --max-time 10 -o /dev/null -w '%{http_code}' -H "Host: $host" "$(http_url)/"
+    local rest=${1#*://}
+    curl -s --noproxy '*' --max-time 10 -o /dev/null -w '%{http_code}' -H "Host: ${rest%%/*}" "$(http_url)/${rest#*/}"
 }
 page_is() { [[ $(page "$1") == "$2" ]]; }
 # code-server answers its first page with a redirect into the editor.
@@ -41,6 +40,7 @@ selftest_fail() {
 # selftest_run: start, page through Traefik, file from S3, file to S3, delete, nothing left.
 selftest_run() {
     local run id answer
+    local WAIT_PAUSE=0.5 # calls of the API per minute are limited
     run=run-$(openssl rand -hex 4)
     if ! s3 mkdir ":s3:$SELFTEST_BUCKET" || ! s3 rcat ":s3:$SELFTEST_BUCKET/$run/from-s3.txt" <<<"$run"; then
         die "can't write to the local S3; see $(berth_home)/s3.log"

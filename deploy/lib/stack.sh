@@ -98,12 +98,13 @@ api() {
 }
 
 # s3 ARGS…: rclone with the install's S3; name things as :s3:bucket/path.
-s3() {
+s3() (
+    umask 077 # the log names buckets and files
     env RCLONE_CONFIG=/dev/null RCLONE_S3_PROVIDER=Other RCLONE_S3_ENDPOINT="$(s3_url)" RCLONE_S3_REGION=us-east-1 \
         RCLONE_S3_ACCESS_KEY_ID="$(s3_access_key)" RCLONE_S3_SECRET_ACCESS_KEY="$(s3_secret_key)" \
         RCLONE_S3_FORCE_PATH_STYLE=true no_proxy=127.0.0.1 NO_PROXY=127.0.0.1 \
         timeout 30 "$(berth_tools)/bin/rclone" --retries 1 --low-level-retries 1 --contimeout 5s "$@" 2>>"$(berth_home)/s3.log"
-}
+)
 
 api_answers() { api GET /api/health >/dev/null 2>&1; }
 s3_answers() { s3 lsd :s3: >/dev/null 2>&1; }
@@ -114,6 +115,7 @@ node_is_ready() {
 }
 
 install_wait() {
+    local WAIT_PAUSE=0.5 # calls of the API per minute are limited
     await 60 "API at $(api_url)" api_answers || die "berthd does not answer at $(api_url)"
     await 60 "Traefik at $(http_url)" traefik_answers || die "Traefik does not answer at $(http_url)"
     if [[ $BERTH_S3_REPLICAS != 0 ]]; then

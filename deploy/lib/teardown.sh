@@ -58,6 +58,7 @@ install_down() {
     if [[ $purge == purge ]]; then
         engine_purge
         remove_home
+        rm -f "$(berth_home).lock"
     else
         engine_down
     fi

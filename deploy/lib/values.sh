@@ -19,6 +19,8 @@ install_file() { printf '%s\n' "$(berth_home)/install.env"; }
 values_load() {
     values_read "$(install_file)"
     [[ -n ${BERTH_HTTP_PORT:-} && -z ${BERTH_PUBLIC_PORT:-} ]] && export BERTH_PUBLIC_PORT=$BERTH_HTTP_PORT
+    # One machine, one person.
+    export BERTH_PRE_WARMED_QUEUE_SIZE=${BERTH_PRE_WARMED_QUEUE_SIZE:-3}
     values_read "$(values_file)"
     # A local install is reached on the port that Traefik is published on.
     [[ $BERTH_PUBLIC_PORT != 0 ]] || export BERTH_PUBLIC_PORT=$BERTH_HTTP_PORT

@@ -6,6 +6,7 @@ from support.wait import wait_until
 
 
 def test_first_workspace(install, api, docker, s3, bucket, start):
+    """W1, W25, W28, W34, W40: from the start to nothing left but the files in S3."""
     s3.put(bucket, "before.txt", "here before the workspace")
     answer = api.expect(201, "POST", "/api/containers/start", {"s3Bucket": bucket})
     assert answer["status"] == "starting"
@@ -37,6 +38,7 @@ def test_first_workspace(install, api, docker, s3, bucket, start):
 
 
 def test_view_of_a_running_workspace(start):
+    """W3, W22."""
     workspace = start()
     wait_until(lambda: (workspace.view().get("health") or {}).get("status") == "healthy", 60, "healthy")
     view = workspace.view()
@@ -47,6 +49,7 @@ def test_view_of_a_running_workspace(start):
 
 
 def test_limits_and_privileges_of_the_container(docker, start):
+    """W22, W33."""
     workspace = start()
     host = docker.inspect("container", workspace.container())["HostConfig"]
     assert host["NanoCpus"] == 2 * 10**9
@@ -61,6 +64,7 @@ def test_limits_and_privileges_of_the_container(docker, start):
 
 
 def test_a_stopped_workspace_starts_again_with_its_files(start):
+    """W32."""
     workspace = start()
     workspace.write("kept.txt", "kept")
     workspace.stop()
@@ -83,6 +87,7 @@ def test_two_workspaces_do_not_see_each_other(s3, bucket, start):
 
 
 def test_idempotency_key_gives_the_same_workspace(api, bucket, start):
+    """W1."""
     head = {"Idempotency-Key": "e2e-" + bucket}
     first = api.request("POST", "/api/containers/start", {"s3Bucket": bucket}, headers=head)
     assert first.status == 201, first
@@ -96,6 +101,7 @@ def test_idempotency_key_gives_the_same_workspace(api, bucket, start):
 
 
 def test_list_pages_and_filters(api, start):
+    """W2."""
     workspaces = [start(wait=False, s3Prefix=f"p{n}") for n in range(3)]
     ids = {workspace.id for workspace in workspaces}
     seen = api.expect(200, "GET", "/api/containers?limit=500")

@@ -13,6 +13,7 @@ def fill(s3, bucket, size=1):
 
 
 def test_mass_delete_is_held_back(s3, bucket, start):
+    """W26."""
     names = fill(s3, bucket)
     workspace = start()
     wait_until(lambda: int(workspace.shell("find /workspace -type f | wc -l")) == FILES, 40, "all restored")
@@ -26,6 +27,7 @@ def test_mass_delete_is_held_back(s3, bucket, start):
 
 
 def test_single_deletes_go_to_the_trash(s3, bucket, start):
+    """W26."""
     fill(s3, bucket)
     workspace = start()
     wait_until(lambda: int(workspace.shell("find /workspace -type f | wc -l")) == FILES, 40, "all restored")
@@ -38,6 +40,7 @@ def test_single_deletes_go_to_the_trash(s3, bucket, start):
 
 
 def test_stop_in_the_middle_of_a_restore(s3, bucket, relay, start):
+    """W26."""
     names = fill(s3, bucket, size=800)
     before = {name: s3.get(bucket, name) for name in names}
     relay.switch("slow", rate=40_000)
@@ -50,6 +53,7 @@ def test_stop_in_the_middle_of_a_restore(s3, bucket, relay, start):
 
 
 def test_agent_killed_in_the_middle_of_a_restore(install, docker, s3, bucket, relay, start):
+    """W26."""
     names = fill(s3, bucket, size=800)
     before = {name: s3.get(bucket, name) for name in names}
     relay.switch("slow", rate=40_000)

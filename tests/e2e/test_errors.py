@@ -13,12 +13,14 @@ def error(answer):
 
 @pytest.mark.parametrize("head", [{}, {"Authorization": "Bearer wrong"}, {"Authorization": "Basic x"}])
 def test_without_a_valid_key(api, head):
+    """W8, W35."""
     for method, path in (("GET", "/api/containers"), ("POST", "/api/containers/start"), ("GET", "/api/v1/orgs/default/workspaces")):
         answer = fetch(api.base, method, path, body="{}" if method == "POST" else None, headers=head)
         assert answer.status == 401 and error(answer)["code"] == "AUTHENTICATION_FAILED"
 
 
 def test_health_needs_no_key(api):
+    """W5."""
     answer = fetch(api.base, "GET", "/api/health")
     assert answer.status == 200
     assert answer.json["docker"]["reachable"] is True
@@ -27,6 +29,7 @@ def test_health_needs_no_key(api):
 
 
 def test_unknown_workspace(api):
+    """W8."""
     for method in ("GET", "DELETE"):
         answer = api.request(method, "/api/containers/nosuchid")
         assert answer.status == 404 and error(answer)["code"] == "CONTAINER_NOT_FOUND"
@@ -39,6 +42,7 @@ def test_unknown_workspace(api):
     ({"s3Bucket": "demo", "surprise": 1}, "surprise"),
 ])
 def test_body_problems_name_the_field(api, body, field):
+    """W8."""
     answer = api.request("POST", "/api/containers/start", body)
     assert answer.status == 400, answer
     assert error(answer)["code"] == "VALIDATION_FAILED"
@@ -46,11 +50,13 @@ def test_body_problems_name_the_field(api, body, field):
 
 
 def test_bucket_that_does_not_exist(api):
+    """W8, W25."""
     answer = api.request("POST", "/api/containers/start", {"s3Bucket": "no-such-bucket-here"})
     assert answer.status == 400 and error(answer)["code"] == "INVALID_S3_BUCKET", answer
 
 
 def test_bucket_with_wrong_credentials(api, bucket):
+    """W25."""
     body = {"s3Bucket": bucket, "awsAccessKeyId": "AKWRONG", "awsSecretAccessKey": "wrong-secret-key-value"}
     answer = api.request("POST", "/api/containers/start", body)
     assert answer.status == 400 and error(answer)["code"] == "INVALID_S3_BUCKET", answer
@@ -64,6 +70,7 @@ def test_bad_list_parameters(api, query):
 
 
 def test_stale_write_is_a_conflict(api, start):
+    """W9."""
     workspace = start()
     seen = workspace.object()
     workspace.patch({"restarts": seen["spec"]["restarts"]})

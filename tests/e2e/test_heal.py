@@ -1,5 +1,7 @@
 """What is changed by hand is put right; what is not ours is never touched."""
 
+import re
+
 import pytest
 
 from support.wait import wait_until
@@ -18,12 +20,23 @@ def test_service_removed_by_hand(install, docker, start):
     workspace.wait_page("codeServer")
 
 
+def labels(spec):
+    """What must come back: all labels, with a hash that is one. The new service's incarnation differs, and so its hash."""
+    own = dict(spec["Labels"])
+    own.pop("dev.berth.incarnation")
+    genuine = re.fullmatch("[0-9a-f]{32}", own.pop("dev.berth.spec-hash", "")) is not None
+    return own, genuine, spec["TaskTemplate"]["ContainerSpec"]["Labels"].keys()
+
+
 @pytest.mark.parametrize("change,look", [
     (["--limit-memory=64m"], lambda spec: spec["TaskTemplate"]["Resources"]["Limits"]["MemoryBytes"]),
     (["--env-add=BY_HAND=1"], lambda spec: spec["TaskTemplate"]["ContainerSpec"].get("Env")),
-    (["--label-add=dev.berth.spec-hash=0"], lambda spec: spec["Labels"]["dev.berth.spec-hash"] == "0"),
+    (["--label-add=dev.berth.spec-hash=0"], labels),
+    (["--label-add=by.hand=1"], labels),
+    (["--label-rm=dev.berth.request-hash"], labels),
+    (["--container-label-add=by.hand=1"], labels),
     (["--replicas=2"], lambda spec: spec["Mode"]),
-], ids=["limits", "env", "labels", "replicas"])
+], ids=["limits", "env", "forged hash", "label", "lost label", "container label", "replicas"])
 def test_service_changed_by_hand(docker, start, change, look):
     workspace = start()
     service = f"ws-{workspace.id}"
@@ -46,6 +59,7 @@ def test_container_killed(docker, start):
 
 
 def test_container_that_keeps_crashing_ends_as_failed(docker, start):
+    """W30."""
     workspace = start()
     workspace.write("file.txt", "kept")
 

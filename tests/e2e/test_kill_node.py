@@ -15,17 +15,22 @@ def write_large(workspace, name):
     return text
 
 
-def uploads(relay, name):
-    return len(relay.done("PUT", name))
-
-
-def test_during_an_upload(install, docker, relay, start):
+def with_a_large_file(relay, start):
+    """A workspace with a small file in S3 and a large one that leaves slowly; how often the small one was uploaded."""
     workspace = start(**relay.source)
     workspace.write("small.txt", "small")
     workspace.wait_stored("small.txt", "small", timeout=30)
     before = uploads(relay, "small.txt")
     relay.switch("slow", rate=30_000)
-    text = write_large(workspace, "large.txt")
+    return workspace, write_large(workspace, "large.txt"), before
+
+
+def uploads(relay, name):
+    return len(relay.done("PUT", name))
+
+
+def test_during_an_upload(install, docker, relay, start):
+    workspace, text, before = with_a_large_file(relay, start)
     wait_until(lambda: relay.moving("PUT", "large.txt"), 40, "the upload has begun")
     assert docker.kill_service(install.service("node"))
     relay.switch("pass")
@@ -36,12 +41,7 @@ def test_during_an_upload(install, docker, relay, start):
 
 
 def test_during_the_final_sync(install, docker, relay, start):
-    workspace = start(**relay.source)
-    workspace.write("small.txt", "small")
-    workspace.wait_stored("small.txt", "small", timeout=30)
-    before = uploads(relay, "small.txt")
-    relay.switch("slow", rate=30_000)
-    text = write_large(workspace, "large.txt")
+    workspace, text, before = with_a_large_file(relay, start)
     assert workspace.delete().status == 202
     wait_until(lambda: relay.moving("PUT", "large.txt"), 60, "the final upload has begun")
     assert docker.kill_service(install.service("node"))

@@ -6,6 +6,7 @@ from support.wait import stays, wait_until
 
 
 def test_refusing_at_start(api, bucket, relay):
+    """W25."""
     relay.switch("refuse")
     answer = api.request("POST", "/api/containers/start", {"s3Bucket": bucket, **relay.source})
     assert answer.status == 400, answer
@@ -32,6 +33,7 @@ def test_slow_at_start(s3, bucket, relay, start):
 
 @pytest.mark.parametrize("fault", ["down", "refuse"])
 def test_while_running(relay, start, fault):
+    """W25."""
     workspace = start(**relay.source)
     workspace.write("one.txt", "1")
     workspace.wait_stored("one.txt", "1", timeout=30)
@@ -48,6 +50,7 @@ def test_while_running(relay, start, fault):
 
 @pytest.mark.parametrize("fault", ["down", "refuse"])
 def test_during_the_final_sync(docker, relay, start, fault):
+    """W28."""
     workspace = start(**relay.source)
     relay.switch(fault)
     workspace.write("last.txt", "the last words")
@@ -66,7 +69,7 @@ def test_during_the_final_sync(docker, relay, start, fault):
 
 
 def test_server_gone_during_the_final_sync(install, docker, s3, bucket, start):
-    """The real server, scaled to nothing and back."""
+    """W28: The real server, scaled to nothing and back."""
     workspace = start()
     workspace.write("last.txt", "kept")
     server = install.service("seaweedfs")

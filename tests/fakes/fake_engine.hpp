@@ -82,6 +82,7 @@ public:
     void remove_service_by_hand(const std::string& name);
     /// Tasks that use this image are rejected ("No such image").
     void remove_image(const std::string& reference) { missing_images_.push_back(reference); }
+    void add_image(const std::string& reference) { std::erase(missing_images_, reference); }
     void set_health(const std::string& container_id, const std::string& status);
     void set_logs(const std::string& container_id, std::vector<std::pair<int, std::string>> chunks); ///< 1 out, 2 err
     /// All containers are gone, as after a restart of the engine; their tasks have failed.

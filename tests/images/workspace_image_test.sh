@@ -135,6 +135,10 @@ write_control vnc-password first-pw
 
 write_control env $'GREETING=\'hello there\'\n'
 check "new shells have the workspace's environment" bash -c "docker exec $name bash -ic 'echo \$GREETING' 2>/dev/null | grep -qx 'hello there'"
+check "scripts have it as well" bash -c "docker exec $name bash -c 'echo \$GREETING' | grep -qx 'hello there'"
+check "what is set since is kept" bash -c "docker exec $name bash -c 'GREETING=mine bash -c \"echo \\\$GREETING\"' | grep -qx mine"
+write_control env $'# 2\nGREETING=\'hello again\'\n'
+check "a changed environment reaches the next shell" bash -c "docker exec $name bash -c 'echo \$GREETING' | grep -qx 'hello again'"
 # shellcheck disable=SC2016  # for the shell inside
 check "the volume is the user's" inside sh -c '[ "$(id -u):$(id -g)" = 1000:1000 ] && echo x >/workspace/x && rm /workspace/x'
 check "there are no capabilities" inside grep -qE '^CapBnd:[[:space:]]*0+$' /proc/1/status

@@ -10,6 +10,11 @@ test_settings() {
     export BERTH_PRESET=${BERTH_PRESET:-release}
     export BERTH_API_PORT=${BERTH_API_PORT:-13001} BERTH_HTTP_PORT=${BERTH_HTTP_PORT:-18088} BERTH_S3_PORT=${BERTH_S3_PORT:-18333}
     export BERTH_ENGINE=private
+    # Tests that start a workspace mean a start; those of the pool make pools of their own.
+    export BERTH_PRE_WARMED_QUEUE_SIZE=${BERTH_PRE_WARMED_QUEUE_SIZE:-0}
+    # Tests call more often than a person, and put servers of their own beside the install.
+    export BERTH_RATE_LIMIT_PER_MINUTE=${BERTH_RATE_LIMIT_PER_MINUTE:-100000}
+    export BERTH_S3_ENDPOINT_ALLOW=${BERTH_S3_ENDPOINT_ALLOW:-e2e-s3-relay}
     unset DOCKER_HOST BERTH_DOCKER_HOST
     results=${BERTH_TEST_RESULTS:-$root/build/test-results}
     export BERTH_TEST_RESULTS=$results
@@ -52,10 +57,10 @@ wants() { [[ " ${only[*]} " == *" $1 "* ]]; }
 
 suite_prepare() {
     ensure_packages build runtime test
-    if wants images || wants e2e; then ensure_tools; fi
+    if wants images || wants e2e || wants api; then ensure_tools; fi
     if [[ $keep == no && -e $BERTH_HOME/engine ]] && wants_engine; then deploy/setup-local.sh --down --purge; fi
     local targets=()
-    if wants e2e || wants images; then targets+=(berthd berth-node); fi
+    if wants e2e || wants images || wants api; then targets+=(berthd berth-node); fi
     if wants unit || wants contract; then targets=(all); fi
     if ((${#targets[@]})); then
         log_step "building ${targets[*]} ($BERTH_PRESET)"
@@ -135,27 +140,32 @@ suite_images() {
 }
 image_below() { (($(docker image inspect --format '{{.Size}}' "$(image_ref "$1")") < $2)); }
 
-# The Python of the end-to-end tests, exactly the locked packages.
-test_python() {
+# locked_python NAME REQUIREMENTS: prints the Python of a virtual environment with exactly the locked packages.
+locked_python() {
     local venv stamp
-    venv=$(berth_tools)/test-venv
-    stamp=$(sha256sum <tests/requirements.txt | cut -d' ' -f1)
+    venv=$(berth_tools)/$1
+    stamp=$(sha256sum <"$2" | cut -d' ' -f1)
     if [[ $(cat "$venv/.stamp" 2>/dev/null) != "$stamp" ]]; then
         rm -rf "$venv"
         /usr/bin/python3 -m venv "$venv"
-        "$venv/bin/pip" install -q --disable-pip-version-check --require-hashes -r tests/requirements.txt >&2
+        "$venv/bin/pip" install -q --disable-pip-version-check --require-hashes -r "$2" >&2
         printf '%s\n' "$stamp" >"$venv/.stamp"
     fi
     printf '%s\n' "$venv/bin/python"
 }
 
+suite_api() {
+    local suite=api python
+    python=$(locked_python api-venv tests/api/requirements.txt)
+    tap "the OpenAPI document lints clean" tests/api/openapi_lint.sh "$PWD/build/$BERTH_PRESET/berthd"
+    timeout 900 "$python" tests/api/fuzz_test.py "build/$BERTH_PRESET/berthd" "$results/api-fuzz.xml"
+}
+
 suite_e2e() {
     local python
-    python=$(test_python)
+    python=$(locked_python test-venv tests/requirements.txt)
     (cd tests/e2e/browser && npm ci --no-audit --no-fund --loglevel=error)
     timeout 1800 deploy/setup-local.sh --engine private
-    local suite=e2e-openapi
-    tap "the OpenAPI document lints clean" tests/api/openapi_lint.sh "http://127.0.0.1:$BERTH_API_PORT/api/openapi.json"
     cd tests/e2e
     timeout 3000 "$python" -m pytest --junitxml="$results/e2e.xml" --durations=15 "${pytest_arguments[@]}"
 }

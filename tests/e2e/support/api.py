@@ -60,7 +60,8 @@ class Api:
         return self.get("/api/health", timeout=5).status == 200
 
 
-def page(http_base, url, path="/", timeout=15):
-    """A page of a workspace, asked at Traefik by its host name (no resolver needed)."""
-    host = urllib.parse.urlsplit(url).netloc
-    return fetch(http_base, "GET", path, headers={"Host": host}, timeout=timeout)
+def page(http_base, url, path="/", timeout=15, method="GET", headers=None):
+    """A page below the URL of a workspace, asked at Traefik by its host name (no resolver needed)."""
+    where = urllib.parse.urlsplit(url)
+    head = {"Host": where.netloc, **(headers or {})}
+    return fetch(http_base, method, where.path.rstrip("/") + path, headers=head, timeout=timeout)

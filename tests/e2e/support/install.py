@@ -32,8 +32,8 @@ class Install:
     def service(self, name):
         return f"{self.stack}_{name}"
 
-    def page(self, url, path="/"):
-        return page(self.http, url, path)
+    def page(self, url, path="/", **options):
+        return page(self.http, url, path, **options)
 
     def service_env(self, name):
         spec = self.docker.inspect("service", self.service(name))["Spec"]["TaskTemplate"]["ContainerSpec"]
@@ -44,6 +44,13 @@ class Install:
         done = subprocess.run([SETUP, "--no-selftest"], env={**self.environment, **values}, capture_output=True, text=True,
                               stdin=subprocess.DEVNULL, timeout=300)
         assert done.returncode == 0, done.stderr[-3000:]
+
+    def deploy_without(self, *names):
+        """Back to the defaults of these values: what was given once is kept with the install."""
+        file = pathlib.Path(self.home, "install.env")
+        lines = file.read_text().splitlines(keepends=True)
+        file.write_text("".join(line for line in lines if line.split("=", 1)[0] not in names))
+        self.deploy()
 
     def library(self, script, timeout=180):
         """Runs bash with the install's shell library loaded (engine_up, engine_down, …)."""

@@ -117,7 +117,7 @@ class Workspace:
 
     def remove_by_force(self):
         """For clean-up only: gives up files that could not be synced."""
-        if self.status() == "stopped" and not self.install.docker.leftovers(self.id):
+        if self.status() in ("stopped", "archived") and not self.install.docker.leftovers(self.id):
             return
         self.delete()
         try:

@@ -4,6 +4,8 @@
 #include "api/actions/containers.hpp"
 #include "api/actions/health.hpp"
 #include "api/actions/routes.hpp"
+#include "api/actions/usage.hpp"
+#include "api/http/resource.hpp"
 #include "tests/fakes/harness.hpp"
 
 #include <gtest/gtest.h>
@@ -12,11 +14,11 @@ namespace berth {
 
 class FakeBuckets final : public BucketCheck {
 public:
-    awaitable<> check(S3Source source) override
+    awaitable<BucketFacts> check(S3Source source) override
     {
         checked.push_back(source);
         if (!problem.empty()) throw Error{Errc::Invalid, problem}.as("INVALID_S3_BUCKET");
-        co_return;
+        co_return BucketFacts{};
     }
     std::vector<S3Source> checked;
     std::string problem;
@@ -24,15 +26,18 @@ public:
 
 class ActionTest : public ::testing::Test {
 protected:
-    static ContainerSettings container_settings()
+    static AdmissionSettings admission_settings()
     {
-        ContainerSettings settings;
-        settings.s3 = {"http://s3.local:8333", "install-key", Secret{"install-secret"}};
+        AdmissionSettings settings;
+        settings.s3 = {"http://s3.local:8333", "install-key", Secret{"install-secret"}, {}};
+        settings.key_limits = {{"bob", 1}};
         return settings;
     }
     void SetUp() override
     {
         containers.mount(router);
+        mount_resource<Workspace>(router, h.store(), h.clock, {}, &admission);
+        usage.mount(router);
         routes.mount(router);
         health.mount(router);
     }
@@ -97,7 +102,10 @@ protected:
     Router router;
     FakeBuckets buckets;
     WorkspaceCache cache{h.store()};
-    Containers containers{h.store(), cache, buckets, h.clock, container_settings()};
+    Capacity capacity{h.store(), cache, h.clock, CapacitySettings{}};
+    WorkspaceAdmission admission{h.store(), buckets, capacity, admission_settings()};
+    Containers containers{h.store(), cache, admission, h.clock, ContainerSettings{}};
+    UsageAction usage{h.store(), cache, h.clock, h.metrics};
     RouteTable routes{cache, h.io.get_executor(), h.clock, RouteSettings{}};
     DockerHealth docker_health{true, "20.10.24"};
     HealthAction health{h.store(), cache, h.clock, [this] { return docker_health; }};

@@ -22,15 +22,21 @@ TEST(ApiKeys, ReadsNamedAndPlainOnes)
 {
     const auto keys = parse_api_keys(" ops:viewer:" + kLong + " ,\n# note\n," + kOther + "\r\n", "API_KEYS");
     ASSERT_EQ(keys.size(), 2u);
-    EXPECT_EQ(keys[0], (ConfiguredKey{"ops", Role::viewer, sha256_hex(kLong)}));
-    EXPECT_EQ(keys[1], (ConfiguredKey{"key-2", Role::admin, sha256_hex(kOther)}));
+    EXPECT_EQ(keys[0], (ConfiguredKey{"ops", Role::viewer, sha256_hex(kLong), 0}));
+    EXPECT_EQ(keys[1], (ConfiguredKey{"key-2", Role::admin, sha256_hex(kOther), 0}));
+    const auto limited = parse_api_keys("bob:user:" + kLong + ":5", "API_KEYS");
+    EXPECT_EQ(limited.at(0), (ConfiguredKey{"bob", Role::user, sha256_hex(kLong), 5}));
+    EXPECT_EQ(Authenticator(limited).authenticate("Bearer " + kLong)->max_containers, 5);
 }
 
+// W35
 TEST(ApiKeys, RefusesBadOnesWithoutSayingThem)
 {
     const std::string secret = "hunter2-is-short";
     for (const auto& text : {secret, "a:admin:" + secret, "a:root:" + kLong, kLong + "," + kLong,
-             "a:user:" + kLong + ",a:user:" + kOther, "a:" + kLong, kLong + "\x01x", ":user:" + kLong}) {
+             "a:user:" + kLong + ",a:user:" + kOther, "a:" + kLong, kLong + "\x01x", ":user:" + kLong,
+             "a:user:" + kLong + ":", "a:user:" + kLong + ":x", "a:user:" + kLong + ":0",
+             "a:user:" + kLong + ":1:2"}) {
         const auto message = refusal_of(text);
         EXPECT_THAT(message, testing::StartsWith("API_KEYS: key "));
         EXPECT_THAT(message, testing::Not(testing::HasSubstr(secret)));
@@ -38,6 +44,7 @@ TEST(ApiKeys, RefusesBadOnesWithoutSayingThem)
     }
 }
 
+// W35
 TEST(ApiKeys, LoadsFromAllThreePlaces)
 {
     const auto path = (std::filesystem::temp_directory_path() / ("berth-keys-" + random_text(8))).string();

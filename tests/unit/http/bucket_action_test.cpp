@@ -4,7 +4,12 @@
 #include "api/actions/bucket_check.hpp"
 #include "tests/fakes/harness.hpp"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 namespace berth {
 namespace {
@@ -36,38 +41,129 @@ TEST(BucketCheck, AddressesArePathStyle)
     EXPECT_EQ(s3::url_of(source, "", {{"max-keys", "1"}}), "http://s3.local:8333/demo?max-keys=1");
 }
 
-TEST(BucketCheck, SaysWhichRightIsMissing)
+using s3::Outcome;
+using s3::Probes;
+
+Outcome answered(long status, const std::string& code = "") { return {status, code, "", false}; }
+const Outcome kOk = answered(200);
+const Outcome kThere = answered(412, "PreconditionFailed");
+const Outcome kDenied = answered(403, "AccessDenied");
+
+Probes fit() { return {kOk, kOk, kOk, answered(204), kThere, kThere}; }
+
+// W25
+TEST(BucketCheck, NamesEveryRightThatIsMissing)
 {
-    const std::string denied = "<Error><Code>AccessDenied</Code></Error>";
-    EXPECT_EQ(s3::problem_of("write", 403, denied, ""),
-        "the credentials may not write in this bucket (AccessDenied)");
-    EXPECT_EQ(s3::problem_of("list", 404, "", ""), "the bucket does not exist");
-    EXPECT_EQ(s3::problem_of("list", 403, "<Code>SignatureDoesNotMatch</Code>", ""),
-        "the credentials are not accepted (SignatureDoesNotMatch)");
-    EXPECT_EQ(s3::problem_of("list", 0, "", "Couldn't connect to server"),
-        "the S3 endpoint does not answer: Couldn't connect to server");
-    EXPECT_EQ(s3::problem_of("list", 403, "<Code>bad \n code</Code>", ""),
-        "the credentials may not list in this bucket")
-        << "nothing of a reply is repeated unchecked";
+    EXPECT_EQ(s3::problem_of(fit()), "");
+    auto probes = fit();
+    probes.put = probes.put_again = kDenied;
+    EXPECT_EQ(s3::problem_of(probes), "the credentials may not write in this bucket (AccessDenied)");
+    probes.remove = kDenied;
+    EXPECT_EQ(s3::problem_of(probes), "the credentials may not write and delete in this bucket (AccessDenied)");
+    probes.get = kDenied;
+    probes.list = kDenied;
+    EXPECT_EQ(
+        s3::problem_of(probes), "the credentials may not list, read, write and delete in this bucket (AccessDenied)");
+    probes = fit();
+    probes.head = answered(403);
+    EXPECT_EQ(s3::problem_of(probes), "") << "the right to HEAD a bucket is not needed";
+    probes.get = answered(404, "NoSuchKey");
+    EXPECT_EQ(s3::problem_of(probes), "") << "the first time there is nothing to read, which is read all the same";
+    probes.put = answered(500, "InternalError");
+    EXPECT_EQ(s3::problem_of(probes), "the S3 endpoint answered 500 to the attempt to write (InternalError)");
 }
 
-TEST(BucketCheck, AnEndpointThatIsAwayIsAnInvalidBucketWithoutSecrets)
+TEST(BucketCheck, TellsBucketRegionEndpointAndKeysApart)
 {
-    Harness h;
-    S3BucketCheck check{h.io.get_executor(), h.clock};
-    auto source = a_source();
-    source.endpoint = "http://127.0.0.1:1";
-    try {
-        h.run(check.check(source));
-        FAIL();
-    } catch (const Error& error) {
-        EXPECT_EQ(error.code(), Errc::Invalid);
-        EXPECT_EQ(error.wire_code(), "INVALID_S3_BUCKET");
-        EXPECT_EQ(std::string(error.what()).find("very-secret"), std::string::npos);
-        EXPECT_NE(std::string(error.what()).find("does not answer"), std::string::npos);
+    const auto problem = [](Outcome list) {
+        auto probes = fit();
+        probes.list = probes.get = probes.put = probes.put_again = probes.remove = std::move(list);
+        return s3::problem_of(probes);
+    };
+    EXPECT_EQ(problem(answered(404, "NoSuchBucket")), "the bucket does not exist (NoSuchBucket)");
+    EXPECT_EQ(problem(answered(301, "PermanentRedirect")),
+        "the bucket is somewhere else: wrong region or endpoint (PermanentRedirect)");
+    EXPECT_EQ(problem(answered(400, "AuthorizationHeaderMalformed")),
+        "the bucket is somewhere else: wrong region or endpoint (AuthorizationHeaderMalformed)");
+    EXPECT_EQ(problem(answered(403, "SignatureDoesNotMatch")),
+        "the credentials are not accepted (SignatureDoesNotMatch)");
+    EXPECT_EQ(problem({0, "", "Couldn't connect to server", false}),
+        "the S3 endpoint does not answer: Couldn't connect to server");
+    EXPECT_EQ(problem({0, "", "Couldn't resolve host name", true}),
+        "the S3 endpoint can't be found, or is not on the public internet");
+}
+
+TEST(BucketCheck, KnowsConditionalWritesByTheSecondOfTwo)
+{
+    EXPECT_TRUE(s3::facts_of(fit()).conditional_put);
+    auto probes = fit();
+    probes.put = kOk; // the first time
+    EXPECT_TRUE(s3::facts_of(probes).conditional_put);
+    probes.put_again = kOk;
+    EXPECT_FALSE(s3::facts_of(probes).conditional_put);
+    EXPECT_FALSE(s3::wants_plain_put(probes));
+    probes.put = answered(501, "NotImplemented");
+    EXPECT_TRUE(s3::wants_plain_put(probes));
+}
+
+TEST(BucketCheck, RepeatsNothingOfAReplyUnchecked)
+{
+    EXPECT_EQ(s3::error_code("<Error><Code>AccessDenied</Code></Error>"), "AccessDenied");
+    EXPECT_EQ(s3::error_code("<Code>bad \n code</Code>"), "");
+    EXPECT_EQ(s3::error_code("</Code><Code>"), "");
+}
+
+class BucketCheckOf : public ::testing::Test {
+protected:
+    std::string problem(BucketCheckSettings settings, const std::string& endpoint)
+    {
+        S3BucketCheck check{h.io.get_executor(), h.clock, std::move(settings)};
+        auto source = a_source();
+        source.endpoint = endpoint;
+        try {
+            h.run(check.check(source));
+        } catch (const Error& error) {
+            EXPECT_EQ(error.code(), Errc::Invalid);
+            EXPECT_EQ(error.wire_code(), "INVALID_S3_BUCKET");
+            EXPECT_EQ(std::string(error.what()).find("very-secret"), std::string::npos);
+            return error.what();
+        }
+        return "";
     }
-    source.endpoint = "file:///etc";
-    EXPECT_THROW(h.run(check.check(source)), Error);
+    Harness h;
+};
+
+TEST_F(BucketCheckOf, AnEndpointThatIsAwayIsAnInvalidBucketWithoutSecrets)
+{
+    BucketCheckSettings settings;
+    settings.own_endpoint = "http://127.0.0.1:1";
+    EXPECT_THAT(problem(settings, "http://127.0.0.1:1"), testing::HasSubstr("does not answer"));
+    EXPECT_NE(problem(settings, "file:///etc"), "");
+}
+
+/// A port that is open and one that is not, a name that is there and one that is not: all look the same.
+TEST_F(BucketCheckOf, InnerAddressesAreNotConnectedTo)
+{
+    const int listening = ::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    sockaddr_in where{};
+    where.sin_family = AF_INET;
+    where.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof where;
+    ASSERT_EQ(::bind(listening, reinterpret_cast<sockaddr*>(&where), size), 0);
+    ASSERT_EQ(::listen(listening, 8), 0);
+    ::getsockname(listening, reinterpret_cast<sockaddr*>(&where), &size);
+    const auto port = std::to_string(ntohs(where.sin_port));
+
+    const std::string refused = "the S3 endpoint can't be found, or is not on the public internet";
+    for (const auto& host : {"127.0.0.1:" + port, std::string("127.0.0.1:1"), "localhost:" + port, "[::1]:" + port,
+             "0.0.0.0:" + port, std::string("no-such-name.invalid")})
+        EXPECT_EQ(problem({}, "http://" + host), refused) << host;
+    EXPECT_LT(::accept(listening, nullptr, nullptr), 0) << "nothing was sent there";
+
+    BucketCheckSettings settings;
+    settings.endpoints = *EndpointRules::parse("127.0.0.0/8");
+    EXPECT_THAT(problem(settings, "http://127.0.0.1:1"), testing::HasSubstr("does not answer")) << "it was asked";
+    ::close(listening);
 }
 
 } // namespace

@@ -66,6 +66,7 @@ std::string text_of(const json::value& value, std::initializer_list<const char*>
     return at->is_string() ? std::string(at->as_string()) : json::serialize(*at);
 }
 
+// W9
 TEST_F(ResourceTest, LivesTheLifeOfAnObject)
 {
     const auto made = create("small");
@@ -201,6 +202,7 @@ TEST_F(ResourceTest, IgnoresWhatIsNotTheClients)
     EXPECT_EQ(text_of(reply.json(), {"status", "observedGeneration"}), "0");
 }
 
+// W9
 TEST_F(ResourceTest, PatchesByMerging)
 {
     create("a", R"({"keep":"1","drop":"2"})");
@@ -227,6 +229,7 @@ TEST_F(ResourceTest, PatchesByMerging)
     EXPECT_EQ(ask("PATCH", path, "user", "{}", "Content-Type: text/plain\r\n").status, 415u);
 }
 
+// W9
 TEST_F(ResourceTest, TriesWithoutStoring)
 {
     const auto before = store->revision();

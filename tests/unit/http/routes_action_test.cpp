@@ -51,6 +51,7 @@ protected:
     }
 };
 
+// W40
 TEST(Routes, AreAFunctionOfTheWorkspace)
 {
     const auto fragment = route_fragment(routed("abc"), {});
@@ -71,6 +72,7 @@ TEST(Routes, AreAFunctionOfTheWorkspace)
     }
 }
 
+// W40
 TEST(Routes, ExistOnlyForWhatIsWantedAndHasAnAddress)
 {
     EXPECT_TRUE(route_fragment(routed("abc"), {}));
@@ -106,6 +108,100 @@ TEST(Routes, TheTableIsValidAndNeverEmpty)
     EXPECT_EQ(table.at("http").at("services").as_object().size(), 6u);
 }
 
+RouteSettings with_api(RoutingMode routing = RoutingMode::host)
+{
+    RouteSettings settings;
+    settings.address.routing = routing;
+    settings.api_url = "http://berthd:3001";
+    return settings;
+}
+
+json::object section(const std::string& members) { return json::parse("{" + members + "}").as_object(); }
+
+// W41
+TEST(Routes, APathIsTakenOffBeforeTheWorkspaceSeesIt)
+{
+    const auto fragment = route_fragment(routed("abc"), with_api(RoutingMode::path));
+    ASSERT_TRUE(fragment);
+    const auto router = section(fragment->routers).at("abc-web");
+    EXPECT_EQ(
+        router.at("rule"), json::value("Host(`localhost`) && (Path(`/web/abc`) || PathPrefix(`/web/abc/`))"));
+    EXPECT_EQ(router.at("middlewares"), (json::array{"berth-slash", "abc-web"}));
+    const auto strip = section(fragment->middlewares).at("abc-web").at("stripPrefix");
+    EXPECT_EQ(strip.at("prefixes"), json::array{json::value("/web/abc")});
+    const auto constant = constant_routes(with_api(RoutingMode::path));
+    EXPECT_TRUE(section(constant.middlewares).contains("berth-slash"));
+    EXPECT_EQ(route_fragment(routed("abc"), with_api())->middlewares, "");
+    EXPECT_FALSE(section(constant_routes(with_api()).middlewares).contains("berth-slash"));
+}
+
+TEST(Routes, ASlotIsGuardedUntilItsClaimIsAcknowledged)
+{
+    auto slot = routed("abc");
+    slot.spec.s3.bucket.clear();
+    slot.spec.pool = "small";
+    slot.status.phase = Phase::warm;
+    const auto guarded = [&] {
+        const auto fragment = route_fragment(slot, with_api());
+        if (!fragment) return std::string("no route");
+        for (const auto& [name, router] : section(fragment->routers))
+            if (!router.as_object().contains("middlewares")) return std::string("open");
+        return json::serialize(section(fragment->routers).at("abc-code").at("middlewares"));
+    };
+    const std::string guard = R"(["berth-slot","berth-no-probe-header"])";
+    EXPECT_EQ(guarded(), guard);
+    slot.status.phase = Phase::starting;
+    EXPECT_EQ(guarded(), guard) << "before it is warm, too";
+    slot.status.phase = Phase::warm;
+    slot.spec.pool.clear();
+    slot.spec.claim = 1;
+    EXPECT_EQ(guarded(), guard) << "the reconciler has not seen the claim";
+    slot.status.phase = Phase::running;
+    slot.status.incarnation = slot.status.claimedIncarnation = 1;
+    EXPECT_EQ(guarded(), guard) << "the agent has not acknowledged it";
+    slot.status.observedClaim = 1;
+    EXPECT_EQ(guarded(), "open");
+    slot.spec.pool = "small";
+    EXPECT_FALSE(route_fragment(slot, {})) << "nobody to ask: no route";
+}
+
+TEST(Routes, TheGuardAsksBerthAndTellsItNoSecrets)
+{
+    const auto constant = constant_routes(with_api());
+    const auto middlewares = section(constant.middlewares);
+    for (const auto* name : {"berth-slot", "berth-page", "berth-verb"}) {
+        const auto& guard = middlewares.at(name).at("forwardAuth");
+        EXPECT_TRUE(guard.at("address").as_string().starts_with("http://berthd:3001/api/v1/edge/"));
+        EXPECT_EQ(guard.at("authRequestHeaders"), (json::array{"Accept", "X-Berth-Probe"}));
+    }
+    EXPECT_EQ(
+        middlewares.at("berth-no-probe-header").at("headers").at("customRequestHeaders").at("X-Berth-Probe"),
+        json::value(""));
+}
+
+TEST(Routes, ThePageComesLastAndItsCallsComeFirst)
+{
+    const auto routers = section(constant_routes(with_api()).routers);
+    EXPECT_EQ(routers.at("berth-page").at("priority"), json::value(1));
+    EXPECT_EQ(routers.at("berth-page").at("rule"),
+        json::value("HostRegexp(`^[a-z0-9-]+-(code|vnc|web)\\.localhost$`)"));
+    const auto longest = std::int64_t(
+        section(route_fragment(routed(std::string(63, 'a')), with_api(RoutingMode::path))->routers)
+            .begin()
+            ->value()
+            .at("rule")
+            .as_string()
+            .size());
+    for (const auto* name : {"berth-start", "berth-status"})
+        EXPECT_GT(routers.at(name).at("priority").to_number<std::int64_t>(), longest);
+    EXPECT_EQ(section(constant_routes({}).routers).size(), 1u)
+        << "without the API's address there is no page";
+    const auto path = section(constant_routes(with_api(RoutingMode::path)).routers);
+    EXPECT_EQ(path.at("berth-page").at("rule"),
+        json::value("Host(`localhost`) && PathRegexp(`^/(code|vnc|web)/[a-z0-9-]+(/|$)`)"));
+}
+
+// W42
 TEST_F(RoutesTest, TheFirstPollOfAConnectionIsAnsweredAtOnceTheNextIsHeld)
 {
     const auto connection = std::make_shared<ConnectionState>();

@@ -152,6 +152,7 @@ TEST_F(ServerTest, CapsConnections)
     EXPECT_EQ(ask("GET", "/hello").status, 200u);
 }
 
+// W35
 TEST_F(ServerTest, LimitsTheRateOfUsers)
 {
     settings.rate_limit_per_minute = 5;

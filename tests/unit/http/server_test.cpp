@@ -62,6 +62,7 @@ TEST_F(ServerTest, AnswersHeadWithoutBody)
     EXPECT_EQ(client.ask("GET", "/remember").body, "x");
 }
 
+// W8
 TEST_F(ServerTest, SaysWhatIsWrongInOneShape)
 {
     serve();
@@ -79,6 +80,7 @@ TEST_F(ServerTest, SaysWhatIsWrongInOneShape)
     EXPECT_EQ(ask("GET", "/hello", "", "", "X-Request-Id: mine-1\r\n").header("X-Request-Id"), "mine-1");
 }
 
+// W8
 TEST_F(ServerTest, MapsErrorsAndKeepsInternalTextToItself)
 {
     serve();

@@ -94,6 +94,7 @@ TEST_F(WatchTest, BeginsWithWhatThereIsAndFollows)
     EXPECT_EQ(wait_told(client, 5), (Told{"ADDED a", "BOOKMARK", "MODIFIED a", "ADDED c", "DELETED a"}));
 }
 
+// W9
 TEST_F(WatchTest, ResumesWhereItWas)
 {
     put("a");

@@ -14,7 +14,7 @@ JournalFile some_file(int number)
     JournalFile file;
     file.local = {.size = number, .mtime = number, .ctime = number, .inode = number, .mode = 0644};
     file.md5 = "m" + std::to_string(number);
-    file.remote = {.size = number, .md5 = file.md5, .mtime = ""};
+    file.remote = {.size = number, .etag = file.md5};
     return file;
 }
 

@@ -67,6 +67,29 @@ TEST(Prober, TellsWhatAnswers)
     EXPECT_EQ(probe(io, silent.port(), odd.port(), silent.port()), (HealthChecks{false, false, true}));
 }
 
+TEST(Health, KeepsTheLastTenRoundsAndOneOfThoseThatFollowEachOtherFast)
+{
+    const HealthChecks good{true, true, false};
+    const HealthChecks bad{false, true, false};
+    const Time start{std::chrono::hours{1}};
+    Health health;
+    for (int i = 0; i < 20; ++i) health = next_health(health, {}, start + std::chrono::milliseconds{150 * i});
+    EXPECT_EQ(health.history.size(), 1u) << "a start asks often";
+    EXPECT_EQ(health.status, HealthState::starting);
+    health = next_health(health, good, start + std::chrono::seconds{3});
+    EXPECT_EQ(health.history.size(), 2u);
+    for (int i = 1; i <= 12; ++i)
+        health = next_health(health, i <= 10 ? good : bad, start + std::chrono::seconds{30 * i});
+    ASSERT_EQ(health.history.size(), 10u);
+    EXPECT_EQ(health.history.front().at, start + std::chrono::seconds{30 * 3});
+    EXPECT_EQ(health.history.back().checks, bad);
+    EXPECT_EQ(health.history[7].checks, good);
+    EXPECT_EQ(health.misses, 2);
+    EXPECT_EQ(health.status, HealthState::healthy) << "two misses are no incident";
+    health = next_health(health, bad, start + std::chrono::seconds{30 * 13});
+    EXPECT_EQ(health.status, HealthState::unhealthy);
+}
+
 TEST(Namespace, OurThreadStaysWhereItIs)
 {
     struct ::stat before {

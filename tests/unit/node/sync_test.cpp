@@ -9,9 +9,10 @@ namespace {
 
 using SyncTest = SyncFixture;
 
+// W25
 TEST_F(SyncTest, RestoresThenUploadsOnlyWhatChanged)
 {
-    store.objects = {{"a.txt", "one"}, {"dir/b.txt", "two"}};
+    store.put({{"a.txt", "one"}, {"dir/b.txt", "two"}});
     restore();
     EXPECT_EQ(local("a.txt"), "one");
     EXPECT_EQ(local("dir/b.txt"), "two");
@@ -25,12 +26,13 @@ TEST_F(SyncTest, RestoresThenUploadsOnlyWhatChanged)
     EXPECT_EQ(store.lists, 1) << "the steady state lists nothing";
     ASSERT_TRUE(status.receipt);
     EXPECT_EQ(status.receipt->files, 3);
-    EXPECT_EQ(status.receipt->manifestHash, sha256_hex(store.objects[".berth/manifest.json"]));
+    EXPECT_EQ(status.receipt->manifestHash, sha256_hex(store.objects[manifest_path("one")].content));
 }
 
+// W26
 TEST_F(SyncTest, OverwrittenAndDeletedFilesGoToTheTrash)
 {
-    store.objects = {{"a.txt", "one"}, {"b.txt", "two"}, {"c.txt", "three"}};
+    store.put({{"a.txt", "one"}, {"b.txt", "two"}, {"c.txt", "three"}});
     restore();
     write("a.txt", "one, edited");
     std::filesystem::remove(temp / "volume/b.txt");
@@ -41,9 +43,10 @@ TEST_F(SyncTest, OverwrittenAndDeletedFilesGoToTheTrash)
     EXPECT_FALSE(store.objects.contains("b.txt"));
 }
 
+// W26
 TEST_F(SyncTest, NothingGoesUpBeforeTheRestoreIsComplete)
 {
-    store.objects = {{"a.txt", "one"}, {"b.txt", "two"}};
+    store.put({{"a.txt", "one"}, {"b.txt", "two"}});
     store.downloads_until_failure = 1;
     EXPECT_THROW(restore(), Error);
     write("mine.txt", "new");
@@ -60,7 +63,7 @@ TEST_F(SyncTest, NothingGoesUpBeforeTheRestoreIsComplete)
 
 TEST_F(SyncTest, AnEmptyOrMissingFolderNeverEmptiesTheBucket)
 {
-    store.objects = {{"a.txt", "one"}, {"b.txt", "two"}};
+    store.put({{"a.txt", "one"}, {"b.txt", "two"}});
     restore();
     std::filesystem::remove(temp / "volume/a.txt");
     std::filesystem::remove(temp / "volume/b.txt");
@@ -72,16 +75,17 @@ TEST_F(SyncTest, AnEmptyOrMissingFolderNeverEmptiesTheBucket)
     EXPECT_EQ(user_objects(), 2u);
 }
 
+// W26
 TEST_F(SyncTest, AMassDeleteIsHeldUntilItIsConfirmed)
 {
-    for (int i = 0; i < 40; ++i) store.objects["f" + std::to_string(i)] = std::to_string(i);
+    for (int i = 0; i < 40; ++i) store.put({{"f" + std::to_string(i), std::to_string(i)}});
     restore();
     for (int i = 0; i < 30; ++i) std::filesystem::remove(temp / ("volume/f" + std::to_string(i)));
     sync();
     EXPECT_EQ(status.state, SyncState::held);
     EXPECT_NE(status.message.find("30 of 40"), std::string::npos) << status.message;
     EXPECT_EQ(user_objects(), 40u);
-    context->guard.allowed = 30;
+    side.context->guard.allowed = 30;
     sync();
     EXPECT_EQ(status.state, SyncState::idle);
     EXPECT_EQ(user_objects(), 10u);
@@ -89,23 +93,24 @@ TEST_F(SyncTest, AMassDeleteIsHeldUntilItIsConfirmed)
 
 TEST_F(SyncTest, LocalFilesWinOverTheRestoreAndBothVersionsStay)
 {
-    store.objects = {{"a.txt", "from the bucket"}, {"same.txt", "same"}};
+    store.put({{"a.txt", "from the bucket"}, {"same.txt", "same"}});
     write("a.txt", "written first");
     write("same.txt", "same");
     restore();
     EXPECT_EQ(local("a.txt"), "written first");
     EXPECT_EQ(local("same.txt"), "same");
-    const auto other = conflict_name("a.txt", clock.now());
+    const auto other = kept("a.txt", "from the bucket");
     EXPECT_EQ(local(other), "from the bucket");
-    EXPECT_FALSE(has(conflict_name("same.txt", clock.now())));
+    EXPECT_FALSE(has(kept("same.txt", "same")));
     sync();
     EXPECT_EQ(store.objects["a.txt"], "written first");
     EXPECT_EQ(store.objects[other], "from the bucket");
 }
 
+// W27
 TEST_F(SyncTest, AnotherWorkspacesVersionIsKept)
 {
-    store.objects = {{"a.txt", "one"}, {"gone.txt", "x"}};
+    store.put({{"a.txt", "one"}, {"gone.txt", "x"}});
     restore();
     store.objects["a.txt"] = "theirs";
     store.objects["gone.txt"] = "theirs too";
@@ -115,25 +120,27 @@ TEST_F(SyncTest, AnotherWorkspacesVersionIsKept)
     std::filesystem::remove(temp / "volume/gone.txt");
     sync();
     EXPECT_EQ(store.objects["a.txt"], "mine");
-    EXPECT_EQ(store.objects[conflict_name("a.txt", clock.now())], "theirs");
+    EXPECT_EQ(store.objects[kept("a.txt", "theirs")], "theirs");
     EXPECT_EQ(store.objects["new.txt"], "my new file");
-    EXPECT_EQ(store.objects[conflict_name("new.txt", clock.now())], "their new file");
+    EXPECT_EQ(store.objects[kept("new.txt", "their new file")], "their new file");
     EXPECT_EQ(store.objects["gone.txt"], "theirs too")
         << "a file that somebody else changed is not ours to delete";
 }
 
+// W28
 TEST_F(SyncTest, TheFinalReceiptSpeaksOfWhatS3Holds)
 {
     restore();
     write("a.txt", "mine");
     write("b.txt", "also mine");
     sync();
-    store.objects["a.txt"] = "theirs, put in the same moment";
+    store.objects["a.txt"] = "written over mine by another program";
     store.objects.erase("b.txt");
     sync(true);
-    EXPECT_EQ(store.objects["a.txt"], "mine");
-    EXPECT_EQ(store.objects[conflict_name("a.txt", clock.now())], "theirs, put in the same moment");
-    EXPECT_EQ(store.objects["b.txt"], "also mine");
+    EXPECT_EQ(store.objects["a.txt"], "written over mine by another program");
+    EXPECT_EQ(local("a.txt"), "written over mine by another program");
+    EXPECT_EQ(store.objects[trash_path(trash_stamp(clock.now()), "a.txt")], "mine") << "nobody else had kept it";
+    EXPECT_EQ(store.objects["b.txt"], "also mine") << "what is gone for no known reason goes up again";
     ASSERT_TRUE(status.receipt);
     EXPECT_TRUE(status.receipt->final);
     EXPECT_EQ(status.receipt->files, 2);
@@ -158,11 +165,11 @@ TEST_F(SyncTest, ACutUploadIsFinishedAfterAKill)
 
 TEST_F(SyncTest, AResumedRestoreFetchesOnlyTheRest)
 {
-    store.objects = {{"a", "1"}, {"b", "2"}, {"c", "3"}};
+    store.put({{"a", "1"}, {"b", "2"}, {"c", "3"}});
     JournalFile done;
     done.remote = store.remote("a");
-    journal->put("a", done);
-    journal->commit();
+    side.journal->put("a", done);
+    side.journal->commit();
     reopen();
     restore();
     EXPECT_FALSE(has("a")) << "what the user deleted while the restore ran does not come back";
@@ -191,7 +198,7 @@ TEST_F(SyncTest, ModesLinksAndEmptyFoldersComeBackByTheManifest)
 
 TEST_F(SyncTest, HostileKeysAndLinksDoNotLeaveTheFolder)
 {
-    store.objects = {{"../escape", "x"}, {"/abs", "x"}, {"a//b", "x"}, {"ok", "fine"}, {"out/planted", "x"}};
+    store.put({{"../escape", "x"}, {"/abs", "x"}, {"a//b", "x"}, {"ok", "fine"}, {"out/planted", "x"}});
     std::filesystem::create_directories(temp / "outside");
     std::filesystem::create_directory_symlink(temp / "outside", temp / "volume/out");
     restore();
@@ -200,7 +207,7 @@ TEST_F(SyncTest, HostileKeysAndLinksDoNotLeaveTheFolder)
     EXPECT_FALSE(std::filesystem::exists(temp / "escape"));
     write_text(temp / "outside/secret", "not yours");
     sync();
-    for (const auto& [key, content] : store.objects) EXPECT_NE(content, "not yours") << key;
+    for (const auto& [key, content] : store.objects) EXPECT_NE(content.content, "not yours") << key;
     EXPECT_TRUE(store.objects.contains("../escape")) << "what can't be a file stays in the bucket";
 }
 
@@ -224,7 +231,7 @@ TEST_F(SyncTest, CachesAndScratchFilesStayHere)
 
 TEST_F(SyncTest, AFileThatBecomesACacheFolderLaterIsNotDeletedFromS3)
 {
-    store.objects = {{"build/out.txt", "x"}, {"a", "1"}};
+    store.put({{"build/out.txt", "x"}, {"a", "1"}});
     restore();
     write("build/CACHEDIR.TAG", "Signature: 8a477f597d28d172789f06886806bc55");
     sync();
@@ -249,15 +256,15 @@ TEST_F(SyncTest, AFailureSaysItsClassAndTheNextRoundHeals)
 
 TEST_F(SyncTest, WithoutARestoreOnlyWhatCameFromS3MayGo)
 {
-    store.objects = {{"a", "1"}, {"b", "2"}};
+    store.put({{"a", "1"}, {"b", "2"}});
     store.downloads_until_failure = 1;
     EXPECT_THROW(restore(), Error);
     bool safe = false;
     auto ask = [](SyncContext& c, bool& answer) -> awaitable<> { answer = co_await nothing_unsaved(c); };
-    run(ask(*context, safe));
+    run(ask(*side.context, safe));
     EXPECT_TRUE(safe);
     write("mine", "x");
-    run(ask(*context, safe));
+    run(ask(*side.context, safe));
     EXPECT_FALSE(safe);
 }
 

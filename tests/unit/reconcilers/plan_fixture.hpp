@@ -48,6 +48,17 @@ inline TaskFacts a_task(TaskStage stage, std::int64_t incarnation = 2, std::stri
     return {incarnation, stage, "node1", std::move(message), 137, kNow - std::chrono::seconds{1}};
 }
 
+inline ContainerReport a_container(std::int64_t incarnation)
+{
+    ContainerReport container;
+    container.state = ContainerState::running;
+    container.id = "c" + std::to_string(incarnation);
+    container.incarnation = incarnation;
+    container.startedAt = kNow;
+    container.address = "10.201.0.5";
+    return container;
+}
+
 /// A healthy container of incarnation 2 on node1.
 inline WorkspaceReportSpec a_report()
 {
@@ -56,10 +67,11 @@ inline WorkspaceReportSpec a_report()
     report.nodeId = "node1";
     report.nodeName = "one";
     report.reportedAt = kNow;
-    report.container = {ContainerState::running, "c1", 2, 0, false, kNow, {}, "10.201.0.5"};
+    report.container = a_container(2);
     report.filesVolume = true;
     report.controlVolume = true;
     report.restored = true;
+    report.isolated = true;
     report.health.status = HealthState::healthy;
     report.health.checks = {true, true, true};
     report.sync.state = SyncState::idle;

@@ -102,6 +102,8 @@ protected:
         spec.filesVolume = h.engine.volumes().contains("berth-ws-" + id);
         spec.controlVolume = h.engine.volumes().contains("berth-run-" + id);
         spec.restored = true;
+        spec.isolated = true;
+        spec.listedEnd = workspace.status.endedIncarnation;
         spec.sync.state = SyncState::idle;
         if (const auto* container = h.engine.container_of("ws-" + id)) {
             spec.container.state =

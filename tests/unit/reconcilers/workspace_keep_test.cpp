@@ -29,6 +29,7 @@ TEST(WorkspacePlanKeep, ATaskPinsTheWorkspaceOnlyWhenItMayHaveMadeFiles)
     EXPECT_EQ(plan(ws, seen).status.nodeId, "node1") << "given up on its way: its volume may be there by now";
 }
 
+// W30
 TEST(WorkspacePlanKeep, AnEndedContainerIsReplacedThreeTimesThenItFails)
 {
     for (const bool by_report : {true, false}) {
@@ -74,6 +75,7 @@ TEST(WorkspacePlanKeep, AnOldContainersEndIsNotCountedTwice)
     EXPECT_EQ(result.status.crashReplacements, 0);
 }
 
+// W30
 TEST(WorkspacePlanKeep, BadHealthIsOneRestartPerIncidentThenAFailure)
 {
     auto seen = a_look();
@@ -105,11 +107,91 @@ TEST(WorkspacePlanKeep, TenHealthyMinutesEndAnIncident)
     auto result = plan(ws, seen);
     EXPECT_EQ(result.status.incidentRestarts, 1);
     ws.status = result.status;
+    ws.status.crashReplacements = 2;
+    seen.report->reportedAt = kNow + std::chrono::minutes{9};
     result = plan(ws, seen, kNow + std::chrono::minutes{9});
     EXPECT_EQ(result.status.incidentRestarts, 1);
+    EXPECT_EQ(result.status.crashReplacements, 2);
     ws.status = result.status;
+    seen.report->reportedAt = kNow + std::chrono::minutes{10};
     result = plan(ws, seen, kNow + std::chrono::minutes{10});
     EXPECT_EQ(result.status.incidentRestarts, 0);
+    EXPECT_EQ(result.status.crashReplacements, 0);
+}
+
+TEST(WorkspacePlanKeep, AMissedProbeStartsTheTenMinutesAnew)
+{
+    auto seen = a_look();
+    seen.service = our_service();
+    seen.report = a_report();
+    auto ws = a_workspace(Phase::running);
+    ws.status.incidentRestarts = 1;
+    const auto look_at = [&](std::int64_t minute, std::int64_t misses) {
+        const auto now = kNow + std::chrono::minutes{minute};
+        seen.report->reportedAt = now;
+        seen.report->health.misses = misses;
+        seen.report->health.checks.codeServer = misses == 0;
+        ws.status = plan(ws, seen, now).status;
+    };
+    look_at(0, 0);
+    look_at(5, 1);
+    EXPECT_EQ(find_condition(ws.status.conditions, "Healthy")->reason, "ProbeMissed");
+    EXPECT_EQ(find_condition(ws.status.conditions, "Healthy")->message, "code-server does not answer");
+    look_at(6, 0);
+    look_at(11, 0);
+    EXPECT_EQ(ws.status.incidentRestarts, 1);
+    look_at(16, 0);
+    EXPECT_EQ(ws.status.incidentRestarts, 0);
+}
+
+TEST(WorkspacePlanKeep, WhatNobodyCanTellIsUnknownAndNoReasonToAct)
+{
+    auto seen = a_look();
+    seen.service = our_service();
+    seen.tasks = {a_task(TaskStage::running)};
+    seen.report = a_report();
+    seen.report->health.misses = 3; // the last that was heard
+    const auto later = kNow + kLimits.agent_stale;
+    auto result = plan(a_workspace(Phase::running), seen, later);
+    EXPECT_EQ(result.status.phase, Phase::running);
+    EXPECT_EQ(condition_of(result, "Healthy")->status, ConditionStatus::Unknown);
+    EXPECT_EQ(condition_of(result, "Healthy")->reason, "AgentSilent");
+    EXPECT_TRUE(is_true(result, "Ready"));
+
+    seen.watching_since = later - std::chrono::seconds{1};
+    result = plan(a_workspace(Phase::running), seen, later);
+    EXPECT_EQ(result.status.phase, Phase::running) << "a controller that just came up waits for the next word";
+    EXPECT_FALSE(condition_of(result, "Healthy"));
+
+    seen.node_up = false;
+    result = plan(a_workspace(Phase::running), seen, later);
+    EXPECT_EQ(result.status.phase, Phase::running);
+    EXPECT_EQ(condition_of(result, "Healthy")->reason, "NodeDown");
+    EXPECT_EQ(condition_of(result, "Ready")->reason, "NodeDown");
+}
+
+TEST(WorkspacePlanKeep, WantOfMemoryIsNamed)
+{
+    auto ws = a_workspace(Phase::running);
+    auto seen = a_look();
+    seen.service = our_service();
+    seen.report = a_report();
+    seen.report->container.oomKills = 2;
+    auto result = plan(ws, seen);
+    EXPECT_EQ(result.status.phase, Phase::running) << "a program inside was ended, not the workspace";
+    EXPECT_EQ(condition_of(result, "MemoryPressure")->reason, "OutOfMemory");
+
+    seen.report->container.state = ContainerState::exited;
+    seen.report->container.oomKilled = true;
+    result = plan(ws, seen);
+    EXPECT_EQ(result.status.history.back().reason, "OutOfMemory");
+    EXPECT_EQ(result.status.phase, Phase::starting);
+    EXPECT_FALSE(condition_of(result, "MemoryPressure"));
+
+    ws.status.crashReplacements = 3;
+    result = plan(ws, seen);
+    EXPECT_EQ(condition_of(result, "Failed")->reason, "OutOfMemory");
+    EXPECT_EQ(result.status.shutdownReason, "resource_limit");
 }
 
 TEST(WorkspacePlanKeep, ARestartOnRequestIsAReplacementThatDoesNotCount)
@@ -129,7 +211,7 @@ TEST(WorkspacePlanKeep, ARestartOnRequestIsAReplacementThatDoesNotCount)
     }
 }
 
-TEST(WorkspacePlanKeep, FailedRestsUntilTheSpecChanges)
+TEST(WorkspacePlanKeep, FailedRestsUntilSomebodyAsksOrSettingsChange)
 {
     auto ws = a_workspace(Phase::failed);
     auto result = plan(ws, a_look());
@@ -142,9 +224,21 @@ TEST(WorkspacePlanKeep, FailedRestsUntilTheSpecChanges)
     EXPECT_EQ(plan(ws, seen).step, Step::Remove);
 
     ws.metadata.generation = 4;
-    result = plan(ws, a_look());
+    EXPECT_EQ(plan(ws, a_look()).status.phase, Phase::failed) << "something was written that starts nothing";
+    auto asked = ws;
+    asked.spec.restarts = 1;
+    result = plan(asked, a_look());
     EXPECT_EQ(result.status.phase, Phase::starting);
     EXPECT_FALSE(is_true(result, "Failed"));
+
+    ws.status.failedRequest = "settings";
+    seen = a_look();
+    seen.settings_hash = "settings";
+    EXPECT_EQ(plan(ws, seen).status.phase, Phase::failed);
+    seen.settings_hash = "others";
+    EXPECT_EQ(plan(ws, seen).status.phase, Phase::starting);
+    seen.obstacle = Obstacle{"TemplateMissing", ""};
+    EXPECT_EQ(plan(ws, seen).status.phase, Phase::failed) << "others that can't succeed either";
 }
 
 TEST(WorkspacePlanKeep, AnAbsentContainerIsAQuestionToDockerNotACrash)
@@ -159,6 +253,7 @@ TEST(WorkspacePlanKeep, AnAbsentContainerIsAQuestionToDockerNotACrash)
     EXPECT_TRUE(result.in_transition);
 }
 
+// W21
 TEST(WorkspacePlanKeep, HistoryKeepsTheLastTwenty)
 {
     auto ws = a_workspace(Phase::running);

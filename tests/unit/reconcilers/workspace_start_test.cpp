@@ -55,20 +55,80 @@ TEST(WorkspacePlanStart, CreatesWhenNothingOfTheOldOneIsLeft)
     EXPECT_EQ(result.status.incarnation, 2);
 }
 
-TEST(WorkspacePlanStart, AnObstacleIsSaidAndGivenUpOnlyAfterTheDeadline)
+TEST(WorkspacePlanStart, WhatOnlyAPersonCanMendIsSaidAtOnceAndTriedAgainWhenItIsMended)
 {
     auto ws = a_workspace(Phase::starting);
     ws.status.serviceName.clear();
     auto seen = a_look();
+    seen.settings_hash = "without the template";
     seen.obstacle = Obstacle{"TemplateMissing", "there is no template"};
     auto result = plan(ws, seen);
     EXPECT_EQ(result.step, Step::None);
-    EXPECT_EQ(result.status.phase, Phase::starting);
-    EXPECT_EQ(condition_of(result, "Placed")->reason, "TemplateMissing");
-
-    result = plan(ws, seen, kNow + kLimits.start_deadline);
     EXPECT_EQ(result.status.phase, Phase::failed);
     EXPECT_EQ(condition_of(result, "Failed")->reason, "TemplateMissing");
+    EXPECT_EQ(condition_of(result, "Ready")->reason, "TemplateMissing");
+    EXPECT_EQ(result.status.message, "there is no template");
+
+    ws.status = result.status;
+    EXPECT_EQ(plan(ws, seen).status.phase, Phase::failed);
+    seen.obstacle.reset();
+    seen.settings_hash = "with the template";
+    EXPECT_EQ(plan(ws, seen).status.phase, Phase::starting);
+}
+
+TEST(WorkspacePlanStart, ARestartForBadHealthHasLessTime)
+{
+    auto seen = a_look();
+    seen.service = our_service();
+    seen.report = a_report();
+    seen.report->health.status = HealthState::starting;
+    auto ws = a_workspace(Phase::starting);
+    ws.status.conditions.push_back({"Restored", ConditionStatus::True, "FilesAreThere", "", kNow, 3});
+    const auto late = kNow + kLimits.incident_deadline;
+    EXPECT_EQ(plan(ws, seen, late).status.phase, Phase::starting);
+    ws.status.incidentRestarts = 1;
+    EXPECT_EQ(plan(ws, seen, late).status.phase, Phase::failed);
+}
+
+TEST(WorkspacePlanStart, EveryStageOfAStartSaysWhatItWaitsFor)
+{
+    auto seen = a_look();
+    seen.service = our_service();
+    const auto ws = a_workspace(Phase::starting);
+    EXPECT_EQ(condition_of(plan(ws, seen), "Ready")->reason, "ContainerStarting");
+    EXPECT_EQ(condition_of(plan(ws, seen), "Placed")->reason, "ContainerStarting");
+    seen.report = a_report();
+    seen.report->restored = false;
+    EXPECT_EQ(condition_of(plan(ws, seen), "Ready")->reason, "Restoring");
+    seen.report->sync.state = SyncState::failing;
+    seen.report->sync.message = "403 Forbidden";
+    EXPECT_EQ(condition_of(plan(ws, seen), "Ready")->reason, "S3Denied");
+    seen.report = a_report();
+    seen.report->health.status = HealthState::starting;
+    EXPECT_EQ(condition_of(plan(ws, seen), "Ready")->reason, "ProbeFailed");
+    seen.report = a_report();
+    seen.routed = false;
+    EXPECT_EQ(condition_of(plan(ws, seen), "Ready")->reason, "RouteMissing");
+}
+
+TEST(WorkspacePlanStart, FilesOnALostNodeAreTheReasonThatIsGiven)
+{
+    auto seen = a_look();
+    seen.node_up = false;
+    seen.service = our_service();
+    seen.tasks = {a_task(TaskStage::waiting, 2, "no suitable node (scheduling constraints not satisfied)")};
+    auto result = plan(a_workspace(Phase::starting), seen);
+    EXPECT_EQ(condition_of(result, "Placed")->reason, "NodeDown");
+
+    auto replaced = a_workspace(Phase::starting);
+    replaced.status.serviceName.clear();
+    seen.service.reset();
+    seen.tasks = {a_task(TaskStage::running, 1)};
+    result = plan(replaced, seen);
+    EXPECT_EQ(result.step, Step::None) << "the old container may still write";
+    EXPECT_EQ(condition_of(result, "Ready")->reason, "NodeDown");
+    result = plan(replaced, seen, kNow + kLimits.start_deadline);
+    EXPECT_EQ(condition_of(result, "Failed")->reason, "NodeDown");
 }
 
 struct ServiceRow {
@@ -281,8 +341,9 @@ TEST(WorkspacePlanStart, ARestoreThatMovesOnIsNotTimedOut)
     seen.report->reportedAt = later - std::chrono::seconds{30};
     EXPECT_EQ(plan(a_workspace(Phase::starting), seen, later).status.phase, Phase::starting);
     seen.report->reportedAt = later - std::chrono::minutes{10};
-    EXPECT_EQ(plan(a_workspace(Phase::starting), seen, later).status.phase, Phase::failed)
-        << "a silent agent";
+    const auto silent = plan(a_workspace(Phase::starting), seen, later);
+    ASSERT_EQ(silent.status.phase, Phase::failed) << "a silent agent";
+    EXPECT_EQ(condition_of(silent, "Failed")->reason, "RestoreTimeout");
 }
 
 TEST(WorkspacePlanStart, ARefusedTaskIsTriedAgainWithoutCountingAsACrash)

@@ -79,6 +79,7 @@ TEST(WorkspacePlanStop, WaitsForTheContainerToEnd)
     EXPECT_TRUE(result.in_transition);
 }
 
+// W28
 TEST(WorkspacePlanStop, TheReceiptIsStoredFirstThenTheVolumesGo)
 {
     auto seen = a_look();
@@ -98,7 +99,7 @@ TEST(WorkspacePlanStop, TheReceiptIsStoredFirstThenTheVolumesGo)
     EXPECT_EQ(result.status.sync.state, SyncState::complete);
     EXPECT_TRUE(result.status.sync.receipt) << "kept for people to see";
     EXPECT_TRUE(result.finished);
-    EXPECT_FALSE(result.next_look);
+    EXPECT_EQ(result.next_look, kLimits.archive_after);
 }
 
 struct ReceiptRow {
@@ -151,6 +152,7 @@ TEST(WorkspacePlanStop, AReceiptThatIsNotFinalProvesNothing)
     EXPECT_FALSE(is_true(result, "FilesSafe"));
 }
 
+// W28
 TEST(WorkspacePlanStop, AFailingSyncKeepsTheFilesAndSaysWhere)
 {
     auto seen = a_look();
@@ -209,6 +211,8 @@ TEST(WorkspacePlanStop, ForceGivesFilesUpWhenTheNodeSaysSoOrIsGoneOrTakesTooLong
     EXPECT_EQ(plan(ws, seen).status.phase, Phase::stopping) << "the volumes are still there";
 
     seen.report->filesVolume = seen.report->controlVolume = false;
+    EXPECT_EQ(plan(ws, seen).status.phase, Phase::stopping) << "what it had listed before the end";
+    seen.report->listedEnd = 2;
     EXPECT_EQ(plan(ws, seen).status.phase, Phase::stopped);
 
     seen.report->filesVolume = true;
@@ -217,13 +221,61 @@ TEST(WorkspacePlanStop, ForceGivesFilesUpWhenTheNodeSaysSoOrIsGoneOrTakesTooLong
     EXPECT_EQ(plan(ws, seen).status.phase, Phase::stopped);
 }
 
-TEST(WorkspacePlanStop, ANodeThatNeverHadFilesIsBelievedOnceItHadTimeToLook)
+TEST(WorkspacePlanStop, ANodeWithoutFilesIsBelievedWhenItHasLookedAfterTheEnd)
 {
-    auto seen = a_look(); // a task was placed there, but no report ever came
-    seen.agent_seen_at = kNow;
-    EXPECT_EQ(plan(stopping(), seen).status.phase, Phase::stopping);
-    seen.agent_seen_at = kNow + kLimits.agent_settles;
-    EXPECT_EQ(plan(stopping(), seen, kNow + kLimits.agent_settles).status.phase, Phase::stopped);
+    auto seen = a_look(); // a task was placed there, and the service removed at once
+    seen.tasks = {a_task(TaskStage::placed)};
+    auto result = plan(stopping(), seen);
+    EXPECT_EQ(result.status.phase, Phase::stopping);
+    EXPECT_EQ(result.status.endedIncarnation, 0) << "it may still get its container";
+
+    seen.tasks.clear();
+    const auto later = kNow + std::chrono::hours{1};
+    result = plan(stopping(), seen, later);
+    EXPECT_EQ(result.status.endedIncarnation, 2) << "asks the agent for its last word";
+    EXPECT_EQ(result.status.phase, Phase::stopping) << "nobody has looked, however long it takes";
+
+    seen.report = a_final_report(false, Duration{0}, 0);
+    seen.report->sync = {};
+    seen.report->reportedAt = later;
+    EXPECT_EQ(plan(stopping(), seen, later).status.phase, Phase::stopping) << "it may have looked before the end";
+    seen.report->listedEnd = 1;
+    EXPECT_EQ(plan(stopping(), seen, later).status.phase, Phase::stopping) << "the end of an earlier one";
+    seen.report->listedEnd = 2;
+    result = plan(stopping(), seen, later);
+    EXPECT_EQ(result.status.phase, Phase::stopped);
+    EXPECT_FALSE(result.status.sync.receipt);
+
+    seen.report->filesVolume = true;
+    EXPECT_EQ(plan(stopping(), seen, later).status.phase, Phase::stopping) << "there are files after all";
+}
+
+TEST(WorkspacePlanStop, AContainerThatDoesNotEndIsADangerAfterAMinute)
+{
+    auto seen = a_look();
+    seen.tasks = {a_task(TaskStage::running)};
+    EXPECT_FALSE(is_true(plan(stopping(), seen), "DataAtRisk"));
+    const auto result = plan(stopping(), seen, kNow + kLimits.at_risk_after);
+    ASSERT_TRUE(is_true(result, "DataAtRisk"));
+    EXPECT_EQ(condition_of(result, "DataAtRisk")->reason, "ContainerStuck");
+    EXPECT_NE(result.status.message.find("node one"), std::string::npos);
+}
+
+TEST(WorkspacePlanStop, NodesAreNamedAsPeopleKnowThem)
+{
+    auto ws = a_workspace(Phase::starting, DesiredState::stopped);
+    ws.status.nodeId.clear();
+    ws.status.nodeName.clear();
+    auto seen = a_look();
+    seen.tasks = {a_task(TaskStage::placed)};
+    seen.tasks[0].node_name = "one";
+    EXPECT_EQ(plan(ws, seen).status.nodeName, "one");
+
+    ws = stopping();
+    ws.status.nodeName.clear();
+    seen = a_look();
+    seen.node_name = "one";
+    EXPECT_NE(plan(ws, seen).status.message.find("node one"), std::string::npos);
 }
 
 TEST(WorkspacePlanStop, AnOldReportOfNoVolumesIsNotBelieved)
@@ -243,7 +295,6 @@ TEST(WorkspacePlanStop, StoppedRests)
     auto result = plan(ws, a_look());
     EXPECT_EQ(result.step, Step::None);
     EXPECT_TRUE(result.finished);
-    EXPECT_FALSE(result.next_look);
     EXPECT_EQ(result.status.history, ws.status.history);
 
     auto seen = a_look();
@@ -262,6 +313,37 @@ TEST(WorkspacePlanStop, FilesThatTurnUpLateAreSavedToo)
     EXPECT_EQ(result.status.phase, Phase::stopping);
     EXPECT_EQ(result.status.nodeId, "node1");
     EXPECT_FALSE(result.finished);
+
+    EXPECT_EQ(plan(a_workspace(Phase::archived, DesiredState::stopped), seen).status.phase, Phase::stopping);
+    auto given_up = a_workspace(Phase::stopped, DesiredState::stopped);
+    given_up.spec.forceStop = true;
+    EXPECT_EQ(plan(given_up, seen).status.phase, Phase::stopped) << "given up is given up";
+}
+
+// W31
+TEST(WorkspacePlanStop, AStoppedOneIsArchivedADayLater)
+{
+    auto ws = a_workspace(Phase::stopped, DesiredState::stopped);
+    ws.status.stoppedAt = kNow;
+    ws.status.sync.receipt = Receipt{"hash", 3, 300, kNow, true};
+    ws.status.decisions.push_back({kNow, "remove", "Stopping", "service of incarnation 2"});
+    auto result = plan(ws, a_look(), kNow + std::chrono::hours{23});
+    EXPECT_EQ(result.status.phase, Phase::stopped);
+    EXPECT_EQ(result.next_look, std::chrono::hours{1});
+    result = plan(ws, a_look(), kNow + std::chrono::hours{24});
+    EXPECT_EQ(result.status.phase, Phase::archived);
+    EXPECT_EQ(result.status.history.back().reason, "Archived");
+    EXPECT_TRUE(result.finished);
+    EXPECT_TRUE(result.archived);
+    EXPECT_EQ(result.step, Step::None);
+    EXPECT_TRUE(result.status.sync.receipt) << "the proof stays";
+    EXPECT_EQ(result.status.decisions.size(), 1u) << "what led to the stop is of no interest any more";
+
+    ws.status = result.status;
+    result = plan(ws, a_look(), kNow + std::chrono::hours{2400});
+    EXPECT_EQ(result.status, ws.status);
+    EXPECT_FALSE(result.next_look);
+    EXPECT_FALSE(result.archived);
 }
 
 TEST(WorkspacePlanStop, ATaskTellsWhereFilesMayBeBeforeTheFirstReport)

@@ -37,6 +37,7 @@ TEST_F(WorkspaceTest, FromAWishToRunningAndRouted)
     EXPECT_EQ(h.engine.calls("POST /services/create"), 1u);
 }
 
+// W44
 TEST_F(WorkspaceTest, RunningIsNotSaidBeforeTheProxyServesIt)
 {
     put_workspace();
@@ -246,6 +247,7 @@ TEST_F(WorkspaceTest, ADeletedWorkspaceGoesWithItsReportWhenItsFilesAreSafe)
     EXPECT_FALSE(h.find<WorkspaceReport>("default", "abc"));
 }
 
+// W21
 TEST_F(WorkspaceTest, ANewWishWinsWhileItStops)
 {
     bring_up();
@@ -258,6 +260,7 @@ TEST_F(WorkspaceTest, ANewWishWinsWhileItStops)
     EXPECT_EQ(phase(), Phase::running);
 }
 
+// W32
 TEST_F(WorkspaceTest, AStoppedOneStartsAgainWithTheSameAddresses)
 {
     bring_up();

@@ -298,6 +298,42 @@ TEST_F(ObjectsTest, TheAuditLogKeepsItsOrderOverAReopen)
     EXPECT_EQ(run(store->audit_log(all[1].sequence, 1)).at(0).entry.detail, "2");
 }
 
+TEST_F(ObjectsTest, OldLinesOfTheAuditLogGoTheLastOneStays)
+{
+    const auto note = [this](const char* detail) {
+        transact([detail](Txn& txn) { txn.audit({"alice", "update", "Thing", key("one"), detail}); });
+    };
+    const auto left = [this] {
+        std::string details;
+        for (const auto& record : run(store->audit_log(0, 100))) details += record.entry.detail;
+        return details;
+    };
+    note("a");
+    clock.time += std::chrono::hours{24 * 40};
+    note("b");
+    EXPECT_EQ(left(), "ab");
+    clock.time += std::chrono::hours{24 * 50};
+    note("c");
+    EXPECT_EQ(left(), "bc") << "90 days old";
+    clock.time += std::chrono::hours{24 * 400};
+    reopen();
+    create(make_thing("one")); // any write is an occasion
+    EXPECT_EQ(left(), "c") << "the numbers go on from it";
+    const auto last = run(store->audit_log(0, 1)).at(0).sequence;
+    reopen();
+    note("d");
+    EXPECT_EQ(left(), "d");
+    EXPECT_EQ(run(store->audit_log(0, 1)).at(0).sequence, last + 1);
+
+    auto for_ever = options();
+    for_ever.audit_keep = Duration{0};
+    close();
+    store = run(Store::open(std::move(for_ever)));
+    clock.time += std::chrono::hours{24 * 4000};
+    note("e");
+    EXPECT_EQ(left(), "de");
+}
+
 TEST_F(ObjectsTest, ValuesOfTheInstallAreKept)
 {
     EXPECT_EQ(store->meta("install-id"), "");

@@ -14,7 +14,9 @@ using testing::IsEmpty;
 std::vector<std::string> wrong_fields(const WorkspaceSpec& spec)
 {
     Problems problems;
+    check_rules(spec.s3, "/s3", problems);
     validate(spec.s3, "/s3", problems);
+    check_rules(spec, "", problems);
     validate(spec, "", problems);
     std::vector<std::string> fields;
     for (const auto& problem : problems) fields.push_back(problem.field);

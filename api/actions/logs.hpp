@@ -1,0 +1,32 @@
+#pragma once
+// The output of workspaces over HTTP: written by the nodes' agents, read by people and programs (W51).
+
+#include "api/actions/log_book.hpp"
+#include "api/actions/workspace_cache.hpp"
+#include "api/http/router.hpp"
+
+namespace berth {
+
+/// POST /api/v1/orgs/{org}/workspaces/{name}/logs (role node) and GET /api/containers/{id}/logs. Owned by
+/// main, outlives the server; I/O thread; the cache outlives it.
+class Logs {
+public:
+    Logs(WorkspaceCache& workspaces, const Executor& executor, Clock& clock, LogLimits limits = {});
+
+    void mount(Router& router);
+
+private:
+    struct Shared;
+    struct Follower;
+    enum class Form { text, lines, events };
+
+    void mount_read(Router& router);
+    awaitable<LogTaken> take(Call call, LogBatch batch);
+    awaitable<Reply> read(Call call);
+    std::shared_ptr<Follower> follower(const Call& call) const;
+    static awaitable<> follow(std::shared_ptr<Follower> self, Stream& out);
+
+    std::shared_ptr<Shared> shared_; ///< with the cache's listener and with streams, whichever lives longest
+};
+
+} // namespace berth

@@ -1,0 +1,27 @@
+#include "api/types/workspace_environment.hpp"
+
+namespace berth {
+
+std::map<std::string, std::string> workspace_environment(
+    const Workspace& workspace, std::string_view platform_key)
+{
+    const auto& spec = workspace.spec;
+    std::map<std::string, std::string> env = spec.env;
+    const auto fact = [&](const char* name, const std::string& value) { env.try_emplace(name, value); };
+    if (!spec.s3.bucket.empty()) {
+        fact("S3_BUCKET", spec.s3.bucket);
+        fact("S3_REGION", spec.s3.region);
+        fact("S3_PREFIX", spec.s3.prefix);
+    }
+    const bool own_key = !spec.s3.accessKeyId.empty() && spec.s3.accessKeyId != platform_key;
+    if (spec.exposeS3Credentials && own_key) {
+        if (!spec.s3.endpoint.empty()) fact("S3_ENDPOINT", spec.s3.endpoint);
+        fact("AWS_REGION", spec.s3.region);
+        fact("AWS_ACCESS_KEY_ID", spec.s3.accessKeyId);
+        fact("AWS_SECRET_ACCESS_KEY", spec.s3.secretAccessKey.reveal());
+    }
+    env["BERTH_WORKSPACE_ID"] = workspace.metadata.name;
+    return env;
+}
+
+} // namespace berth

@@ -1,0 +1,377 @@
+#include "node/s3_store.hpp"
+
+#include "api/types/s3_address.hpp"
+#include "controller/base/log.hpp"
+#include "controller/base/random.hpp"
+#include "node/filters.hpp"
+
+#include <algorithm>
+
+namespace berth {
+
+namespace {
+
+/// A page's keys; more than this many pages are a server that goes round in circles.
+constexpr int kMaxPages = 20'000;
+/// Requests that an rclone call makes for an object beside its parts, and the size of a part in bytes.
+constexpr std::int64_t kLargeOverhead = 4;
+constexpr std::int64_t kPart = 5 << 20;
+
+Error failure_of(const S3Answer& answer, const std::string& what)
+{
+    if (answer.status == 0) return Error{Errc::Unavailable, "S3Unreachable: " + what + ": " + answer.problem};
+    const auto code = error_code(answer.body);
+    const auto text = what + ": " + std::to_string(answer.status) + (code.empty() ? "" : " " + code);
+    if (code == "NoSuchBucket") return Error{Errc::NotFound, "NoSuchBucket: " + text};
+    if (answer.status == 401 || answer.status == 403) return Error{Errc::Denied, "S3Denied: " + text};
+    if (answer.status >= 500 || answer.status == 429)
+        return Error{Errc::Unavailable, "S3Unreachable: " + text};
+    return Error{Errc::Internal, "S3Error: " + text};
+}
+
+/// Worth one more try at once; a server that was silent for a minute is not.
+bool is_transient(const S3Answer& answer)
+{
+    if (answer.status == 0)
+        return !answer.problem.starts_with("Timeout") && !answer.problem.starts_with("can't");
+    return answer.status >= 500 || answer.status == 429 || answer.status == 409;
+}
+
+/// `existing`: a 404 means that the object is missing, not the bucket.
+ItemResult result_of(const S3Answer& answer, const std::string& what, bool existing)
+{
+    ItemResult result;
+    const bool failed_inside = answer.ok() && answer.body.find("<Error>") != std::string::npos; // of a copy
+    const bool missing = answer.status == 404 && error_code(answer.body) != "NoSuchBucket";
+    if (answer.ok() && !failed_inside) {
+        result.outcome = Outcome::Done;
+        result.etag = bare_etag(answer.header("etag"));
+        result.mtime = parse_mtime_header(answer.header("x-amz-meta-mtime"));
+    } else if (answer.status == 412 || answer.status == 409) {
+        result.outcome = Outcome::Changed;
+    } else if (existing && missing) {
+        result.outcome = Outcome::Missing;
+    } else {
+        result.failure = failure_of(answer, what);
+    }
+    return result;
+}
+
+std::string quoted(const std::string& etag) { return "\"" + etag + "\""; }
+
+RemoteFile remote_of(const ListedObject& object)
+{
+    return {.size = object.size, .etag = object.etag, .modified = object.modified};
+}
+
+} // namespace
+
+std::string manifest_path(const std::string& writer)
+{
+    return std::string(kManifestFolder) + writer + ".json";
+}
+
+std::string trash_path(const std::string& stamp, const std::string& path)
+{
+    return std::string(kTrashFolder) + stamp + "/" + path;
+}
+
+void throw_failure(const ItemResults& results)
+{
+    for (const auto& result : results)
+        if (result.failure) throw *result.failure;
+}
+
+awaitable<std::shared_ptr<void>> S3Servers::lock(std::string prefix)
+{
+    while (!held_[prefix].expired()) co_await released_.wait();
+    std::shared_ptr<void> token(
+        this, [](void* self) { static_cast<S3Servers*>(self)->released_.notify_all(); });
+    held_[prefix] = token;
+    co_return token;
+}
+
+S3Store::S3Store(S3Client& client, Rclone& rclone, S3Servers& servers, S3Source source)
+    : client_(client),
+      servers_(servers),
+      large_(rclone, source),
+      source_(std::move(source)),
+      keys_{source_.accessKeyId, source_.secretAccessKey.reveal(), source_.region},
+      prefix_(source_.prefix.empty() ? "" : source_.prefix + "/")
+{}
+
+std::string S3Store::key(std::string_view path) const { return prefix_ + key_of_path(path); }
+std::string S3Store::url(std::string_view path) const { return s3::url_of(source_, key(path), {}); }
+
+awaitable<S3Store::Answers> S3Store::send(std::vector<S3Call> calls)
+{
+    requests_ += std::int64_t(calls.size());
+    auto answers = co_await client_.send(calls, keys_);
+    std::vector<S3Call> again;
+    std::vector<std::size_t> places;
+    for (std::size_t i = 0; i < answers.size(); ++i) {
+        if (!is_transient(answers[i])) continue;
+        places.push_back(i);
+        again.push_back(std::move(calls[i]));
+    }
+    if (again.empty()) co_return answers;
+    requests_ += std::int64_t(again.size());
+    auto second = co_await client_.send(std::move(again), keys_);
+    for (std::size_t i = 0; i < places.size(); ++i) answers[places[i]] = std::move(second[i]);
+    co_return answers;
+}
+
+awaitable<ListPage> S3Store::list_page(std::map<std::string, std::string> query)
+{
+    query["list-type"] = "2";
+    query["max-keys"] = "1000";
+    query["encoding-type"] = "url";
+    S3Call call{.method = "GET", .url = s3::url_of(source_, "", query)};
+    std::vector<S3Call> calls;
+    calls.push_back(std::move(call));
+    const auto answers = co_await send(std::move(calls));
+    if (!answers[0].ok()) throw failure_of(answers[0], "list");
+    co_return parse_list(answers[0].body);
+}
+
+awaitable<Listing> S3Store::list()
+{
+    Listing listing;
+    const auto ours = prefix_ + std::string(kReservedFolder) + "/";
+    const auto trash = prefix_ + std::string(kTrashFolder);
+    const auto manifests = prefix_ + std::string(kManifestFolder);
+    std::map<std::string, std::string> query;
+    query["prefix"] = prefix_;
+    for (int pages = 0; pages < kMaxPages; ++pages) {
+        const auto page = co_await list_page(query);
+        for (const auto& object : page.objects) {
+            const auto& name = object.key;
+            if (name.starts_with(manifests) && name.ends_with(".json"))
+                listing.manifests[name.substr(manifests.size(), name.size() - manifests.size() - 5)] =
+                    remote_of(object);
+            const bool marker = name.ends_with('/') || name.size() <= prefix_.size();
+            if (!marker && name.starts_with(prefix_) && !name.starts_with(ours))
+                listing.files[path_of_key(name.substr(prefix_.size()))] = remote_of(object);
+        }
+        if (page.next.empty()) co_return listing;
+        query.clear();
+        query["prefix"] = prefix_;
+        // The trash may be larger than everything else: go on behind it.
+        if (!page.objects.empty() && page.objects.back().key.starts_with(trash))
+            query["start-after"] = ours + "~";
+        else
+            query["continuation-token"] = page.next;
+    }
+    throw Error{Errc::Internal, "S3Error: the list has no end"};
+}
+
+awaitable<RemoteFiles> S3Store::head(Paths paths)
+{
+    std::vector<S3Call> calls;
+    for (const auto& path : paths) calls.push_back({.method = "HEAD", .url = url(path)});
+    const auto answers = co_await send(std::move(calls));
+    RemoteFiles files;
+    for (std::size_t i = 0; i < paths.size(); ++i) {
+        const auto& answer = answers[i];
+        if (answer.status == 404) continue;
+        if (!answer.ok()) throw failure_of(answer, "look at an object");
+        files[paths[i]] = {.size = std::atoll(answer.header("content-length").c_str()),
+            .etag = bare_etag(answer.header("etag")),
+            .modified = parse_http_date(answer.header("last-modified")),
+            .mtime = parse_mtime_header(answer.header("x-amz-meta-mtime"))};
+    }
+    co_return files;
+}
+
+S3Call S3Store::put_call(const PutItem& item) const
+{
+    S3Call call{.method = "PUT",
+        .url = url(item.path),
+        .file = item.file,
+        .size = item.size,
+        .body_sha256 = item.sha256};
+    call.headers["x-amz-meta-mtime"] = mtime_header(item.mtime);
+    if (item.expect.kind == Expect::Kind::Absent) call.headers["if-none-match"] = "*";
+    if (item.expect.kind == Expect::Kind::Version) call.headers["if-match"] = quoted(item.expect.etag);
+    return call;
+}
+
+S3Call S3Store::copy_call(const CopyItem& item) const
+{
+    S3Call call{.method = "PUT", .url = url(item.to)};
+    call.headers["x-amz-copy-source"] = "/" + s3::encode(source_.bucket + "/" + key(item.from), true);
+    if (!item.etag.empty()) call.headers["x-amz-copy-source-if-match"] = quoted(item.etag);
+    return call;
+}
+
+awaitable<ItemResults> S3Store::put(std::vector<PutItem> items)
+{
+    if (items.empty()) co_return ItemResults{};
+    if (co_await conditional()) co_return co_await put_all(std::move(items));
+    // The server does not refuse: look first, and let nobody else on this node write in between.
+    const auto lock = co_await servers_.lock(source_.endpoint + "|" + source_.bucket + "|" + prefix_);
+    const auto fine = co_await as_expected(items);
+    std::vector<PutItem> wanted;
+    for (std::size_t i = 0; i < items.size(); ++i)
+        if (fine[i]) wanted.push_back(std::move(items[i]));
+    auto sent = co_await put_all(std::move(wanted));
+    ItemResults results(fine.size());
+    for (std::size_t i = 0, next = 0; i < fine.size(); ++i) {
+        if (fine[i])
+            results[i] = std::move(sent[next++]);
+        else
+            results[i].outcome = Outcome::Changed;
+    }
+    co_return results;
+}
+
+awaitable<std::vector<bool>> S3Store::as_expected(const std::vector<PutItem>& items)
+{
+    Paths paths;
+    for (const auto& item : items)
+        if (item.expect.kind != Expect::Kind::Anything) paths.push_back(item.path);
+    const auto present = co_await head(std::move(paths));
+    std::vector<bool> fine;
+    for (const auto& item : items) {
+        const auto found = present.find(item.path);
+        const bool absent = found == present.end();
+        const bool version = item.expect.kind == Expect::Kind::Version;
+        fine.push_back(item.expect.kind == Expect::Kind::Anything ||
+                       (version ? !absent && found->second.etag == item.expect.etag : absent));
+    }
+    co_return fine;
+}
+
+awaitable<ItemResults> S3Store::put_all(std::vector<PutItem> items)
+{
+    ItemResults results(items.size());
+    std::vector<S3Call> calls;
+    std::vector<std::size_t> places;
+    for (std::size_t i = 0; i < items.size(); ++i) {
+        if (items[i].size >= kLargeObject) continue;
+        places.push_back(i);
+        calls.push_back(put_call(items[i]));
+    }
+    const auto answers = co_await send(std::move(calls));
+    for (std::size_t i = 0; i < places.size(); ++i) {
+        auto& result = results[places[i]] = result_of(answers[i], "write", false);
+        // If-Match on an object that is gone.
+        const bool version = items[places[i]].expect.kind == Expect::Kind::Version;
+        if (version && answers[i].status == 404 && error_code(answers[i].body) != "NoSuchBucket")
+            result = {.outcome = Outcome::Changed};
+    }
+    for (std::size_t i = 0; i < items.size(); ++i)
+        if (items[i].size >= kLargeObject) results[i] = co_await put_large(items[i]);
+    co_return results;
+}
+
+awaitable<ItemResults> S3Store::get(std::vector<GetItem> items)
+{
+    ItemResults results(items.size());
+    std::vector<S3Call> calls;
+    std::vector<std::size_t> places;
+    for (std::size_t i = 0; i < items.size(); ++i) {
+        if (items[i].size >= kLargeObject) continue;
+        places.push_back(i);
+        calls.push_back(
+            {.method = "GET", .url = url(items[i].path), .file = items[i].file, .size = items[i].size});
+    }
+    const auto answers = co_await send(std::move(calls));
+    for (std::size_t i = 0; i < places.size(); ++i) results[places[i]] = result_of(answers[i], "read", true);
+    for (std::size_t i = 0; i < items.size(); ++i)
+        if (items[i].size >= kLargeObject) results[i] = co_await get_large(items[i]);
+    co_return results;
+}
+
+awaitable<ItemResults> S3Store::copy(std::vector<CopyItem> items)
+{
+    ItemResults results(items.size());
+    std::vector<S3Call> calls;
+    std::vector<std::size_t> places;
+    for (std::size_t i = 0; i < items.size(); ++i) {
+        if (items[i].size >= kLargeObject) continue;
+        places.push_back(i);
+        calls.push_back(copy_call(items[i]));
+    }
+    const auto answers = co_await send(std::move(calls));
+    for (std::size_t i = 0; i < places.size(); ++i) results[places[i]] = result_of(answers[i], "copy", true);
+    for (std::size_t i = 0; i < items.size(); ++i)
+        if (items[i].size >= kLargeObject) results[i] = co_await copy_large(items[i]);
+    co_return results;
+}
+
+awaitable<ItemResults> S3Store::remove(std::vector<RemoveItem> items)
+{
+    std::vector<S3Call> calls;
+    for (const auto& item : items) {
+        S3Call call{.method = "DELETE", .url = url(item.path)};
+        if (!item.etag.empty()) call.headers["if-match"] = quoted(item.etag);
+        calls.push_back(std::move(call));
+    }
+    const auto answers = co_await send(std::move(calls));
+    ItemResults results;
+    for (const auto& answer : answers) results.push_back(result_of(answer, "delete", true));
+    co_return results;
+}
+
+awaitable<ItemResult> S3Store::put_large(PutItem item)
+{
+    ItemResult result;
+    std::vector<PutItem> one;
+    one.push_back(item);
+    const auto fine = co_await as_expected(one);
+    if (!fine[0]) co_return ItemResult{.outcome = Outcome::Changed};
+    std::optional<Error> failure;
+    try {
+        co_await large_.put(item.file, key(item.path), item.size);
+    } catch (const Error& error) {
+        failure = error;
+    }
+    requests_ += kLargeOverhead + item.size / kPart;
+    if (failure) co_return ItemResult{.failure = failure};
+    Paths paths(1, item.path);
+    const auto now = co_await head(std::move(paths));
+    const auto found = now.find(item.path);
+    if (found == now.end()) co_return ItemResult{.outcome = Outcome::Changed};
+    result.outcome = Outcome::Done;
+    result.etag = found->second.etag;
+    co_return result;
+}
+
+awaitable<ItemResult> S3Store::get_large(GetItem item)
+{
+    Paths paths(1, item.path);
+    const auto now = co_await head(std::move(paths));
+    const auto found = now.find(item.path);
+    if (found == now.end()) co_return ItemResult{.outcome = Outcome::Missing};
+    std::optional<Error> failure;
+    try {
+        co_await large_.get(key(item.path), item.file, item.size);
+    } catch (const Error& error) {
+        failure = error;
+    }
+    requests_ += kLargeOverhead + item.size / kPart;
+    if (failure) co_return ItemResult{.failure = failure};
+    co_return ItemResult{.outcome = Outcome::Done, .etag = found->second.etag, .mtime = found->second.mtime};
+}
+
+awaitable<ItemResult> S3Store::copy_large(CopyItem item)
+{
+    Paths paths(1, item.from);
+    const auto now = co_await head(std::move(paths));
+    const auto found = now.find(item.from);
+    if (found == now.end()) co_return ItemResult{.outcome = Outcome::Missing};
+    if (!item.etag.empty() && found->second.etag != item.etag)
+        co_return ItemResult{.outcome = Outcome::Changed};
+    std::optional<Error> failure;
+    try {
+        co_await large_.copy(key(item.from), key(item.to), item.size);
+    } catch (const Error& error) {
+        failure = error;
+    }
+    requests_ += kLargeOverhead;
+    if (failure) co_return ItemResult{.failure = failure};
+    co_return ItemResult{.outcome = Outcome::Done};
+}
+
+} // namespace berth

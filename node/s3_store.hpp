@@ -1,0 +1,72 @@
+#pragma once
+// ObjectStore on signed requests of our own, and on rclone for what is large. One request for each thing that
+// is done: no look before a write where the server honours conditions.
+
+#include "node/large_objects.hpp"
+#include "node/object_store.hpp"
+#include "node/s3_client.hpp"
+#include "node/s3_wire.hpp"
+
+#include <memory>
+
+namespace berth {
+
+/// What the node has found out about S3 servers, and the locks that stand in for what a server can't do.
+/// Owned by NodeAgent; I/O thread.
+class S3Servers {
+public:
+    explicit S3Servers(Executor io) : io_(std::move(io)) {}
+    /// Whether the server honours conditions, by endpoint and bucket; unset: not tried yet.
+    std::optional<bool>& conditional(const std::string& bucket) { return conditional_[bucket]; }
+    /// Waits until nobody else on this node looks and writes in the prefix; give it back by destroying it.
+    awaitable<std::shared_ptr<void>> lock(std::string prefix);
+
+private:
+    Executor io_;
+    std::map<std::string, std::optional<bool>> conditional_;
+    std::map<std::string, std::weak_ptr<void>> held_;
+    Signal released_{io_};
+};
+
+/// Lives on the I/O thread; what it refers to outlives it.
+class S3Store final : public ObjectStore {
+public:
+    S3Store(S3Client& client, Rclone& rclone, S3Servers& servers, S3Source source);
+
+    awaitable<Listing> list() override;
+    awaitable<RemoteFiles> head(Paths paths) override;
+    awaitable<ItemResults> put(std::vector<PutItem> items) override;
+    awaitable<ItemResults> get(std::vector<GetItem> items) override;
+    awaitable<ItemResults> copy(std::vector<CopyItem> items) override;
+    awaitable<ItemResults> remove(std::vector<RemoveItem> items) override;
+    awaitable<std::vector<TrashedFile>> list_trash() override;
+    awaitable<> empty_trash(std::string date) override;
+    awaitable<bool> conditional() override;
+    std::int64_t requests() const override { return requests_; }
+
+private:
+    using Answers = std::vector<S3Answer>;
+    std::string key(std::string_view path) const;
+    std::string url(std::string_view path) const;
+    awaitable<Answers> send(std::vector<S3Call> calls);
+    awaitable<ListPage> list_page(std::map<std::string, std::string> query);
+    S3Call put_call(const PutItem& item) const;
+    S3Call copy_call(const CopyItem& item) const;
+    awaitable<ItemResults> put_all(std::vector<PutItem> items);
+    awaitable<bool> probe();
+    /// Without conditions: looks at what is there, and says which items must not be written.
+    awaitable<std::vector<bool>> as_expected(const std::vector<PutItem>& items);
+    awaitable<ItemResult> put_large(PutItem item);
+    awaitable<ItemResult> get_large(GetItem item);
+    awaitable<ItemResult> copy_large(CopyItem item);
+
+    S3Client& client_;
+    S3Servers& servers_;
+    LargeObjects large_;
+    S3Source source_;
+    S3Keys keys_;
+    std::string prefix_;
+    std::int64_t requests_ = 0;
+};
+
+} // namespace berth

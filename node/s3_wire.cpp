@@ -1,0 +1,217 @@
+#include "node/s3_wire.hpp"
+
+#include "controller/base/error.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstring>
+#include <ctime>
+
+namespace berth {
+
+namespace {
+
+constexpr std::string_view kBackslash = "\xef\xbc\xbc"; // U+FF3C
+constexpr std::string_view kQuote = "\xe2\x80\x9b";     // U+201B
+constexpr std::string_view kPicture = "\xe2\x90";       // first bytes of U+2400 to U+243F
+
+std::int64_t number(std::string_view text)
+{
+    std::int64_t value = 0;
+    std::from_chars(text.data(), text.data() + text.size(), value);
+    return value;
+}
+
+/// The text inside <tag>…</tag>, from `from` on; moves `from` behind it. Nothing when there is no more.
+std::optional<std::string_view> element(std::string_view xml, std::string_view tag, std::size_t& from)
+{
+    const auto open = "<" + std::string(tag) + ">";
+    const auto close = "</" + std::string(tag) + ">";
+    const auto begin = xml.find(open, from);
+    if (begin == std::string_view::npos) return std::nullopt;
+    const auto end = xml.find(close, begin + open.size());
+    if (end == std::string_view::npos) throw Error{Errc::Internal, "S3Error: a list that ends in the middle"};
+    from = end + close.size();
+    return xml.substr(begin + open.size(), end - begin - open.size());
+}
+
+std::string_view first(std::string_view xml, std::string_view tag)
+{
+    std::size_t from = 0;
+    return element(xml, tag, from).value_or("");
+}
+
+void append_utf8(std::string& text, unsigned long code)
+{
+    if (code < 0x80) {
+        text += char(code);
+    } else if (code < 0x800) {
+        text += {char(0xc0 | (code >> 6)), char(0x80 | (code & 0x3f))};
+    } else if (code < 0x10000) {
+        text += {char(0xe0 | (code >> 12)), char(0x80 | ((code >> 6) & 0x3f)), char(0x80 | (code & 0x3f))};
+    } else {
+        text += {char(0xf0 | (code >> 18)), char(0x80 | ((code >> 12) & 0x3f)),
+            char(0x80 | ((code >> 6) & 0x3f)), char(0x80 | (code & 0x3f))};
+    }
+}
+
+std::string entity(std::string_view name)
+{
+    constexpr std::array<std::pair<std::string_view, char>, 5> kNamed{
+        {{"amp", '&'}, {"lt", '<'}, {"gt", '>'}, {"quot", '"'}, {"apos", '\''}}};
+    for (const auto& [word, c] : kNamed)
+        if (name == word) return {c};
+    if (!name.starts_with('#')) return "&" + std::string(name) + ";";
+    const bool hex = name.size() > 1 && (name[1] == 'x' || name[1] == 'X');
+    unsigned long code = 0;
+    const auto digits = name.substr(hex ? 2 : 1);
+    std::from_chars(digits.data(), digits.data() + digits.size(), code, hex ? 16 : 10);
+    std::string text;
+    append_utf8(text, std::min(code, 0x10fffful));
+    return text;
+}
+
+std::string unescape(std::string_view xml)
+{
+    std::string text;
+    while (!xml.empty()) {
+        const auto amp = xml.find('&');
+        text += xml.substr(0, amp);
+        if (amp == std::string_view::npos) break;
+        const auto end = xml.find(';', amp);
+        if (end == std::string_view::npos) return text + std::string(xml.substr(amp));
+        text += entity(xml.substr(amp + 1, end - amp - 1));
+        xml.remove_prefix(end + 1);
+    }
+    return text;
+}
+
+std::string percent_decode(std::string_view text)
+{
+    std::string out;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        unsigned value = 0;
+        const char* digits = text.data() + i + 1;
+        const bool coded = text[i] == '%' && i + 2 < text.size() &&
+                           std::from_chars(digits, digits + 2, value, 16).ptr == digits + 2;
+        out += coded ? char(value) : text[i] == '+' ? ' ' : text[i];
+        if (coded) i += 2;
+    }
+    return out;
+}
+
+} // namespace
+
+std::string key_of_path(std::string_view path)
+{
+    std::string key;
+    for (std::size_t i = 0; i < path.size(); ++i) {
+        const auto c = static_cast<unsigned char>(path[i]);
+        if (path[i] == '\\')
+            key += kBackslash;
+        else if (path.substr(i).starts_with(kBackslash))
+            key += std::string(kQuote) + path[i]; // the rest of the rune follows by itself
+        else if (c < 0x20 || c == 0x7f)
+            key += std::string(kPicture) + char(0x80 + (c == 0x7f ? 0x21 : c));
+        else
+            key += path[i];
+    }
+    return key;
+}
+
+std::string path_of_key(std::string_view key)
+{
+    std::string path;
+    for (std::size_t i = 0; i < key.size();) {
+        const auto rest = key.substr(i);
+        const auto picture = rest.starts_with(kPicture) && rest.size() > 2
+                                 ? static_cast<unsigned char>(rest[2]) - 0x80u
+                                 : 0xffu;
+        if (rest.starts_with(kQuote) && rest.substr(kQuote.size()).starts_with(kBackslash)) {
+            path += kBackslash;
+            i += kQuote.size() + kBackslash.size();
+        } else if (rest.starts_with(kBackslash)) {
+            path += '\\';
+            i += kBackslash.size();
+        } else if (picture < 0x20 || picture == 0x21) {
+            path += picture == 0x21 ? '\x7f' : char(picture);
+            i += 3;
+        } else {
+            path += key[i++];
+        }
+    }
+    return path;
+}
+
+ListPage parse_list(std::string_view xml)
+{
+    if (xml.find("<ListBucketResult") == std::string_view::npos)
+        throw Error{Errc::Internal, "S3Error: the answer is no list of objects"};
+    ListPage page;
+    std::size_t from = 0;
+    while (const auto item = element(xml, "Contents", from))
+        page.objects.push_back({percent_decode(unescape(first(*item, "Key"))), number(first(*item, "Size")),
+            bare_etag(unescape(first(*item, "ETag"))), parse_time(first(*item, "LastModified"))});
+    from = 0;
+    while (const auto item = element(xml, "CommonPrefixes", from))
+        page.folders.push_back(percent_decode(unescape(first(*item, "Prefix"))));
+    if (first(xml, "IsTruncated") == "true") page.next = unescape(first(xml, "NextContinuationToken"));
+    return page;
+}
+
+std::string error_code(std::string_view xml)
+{
+    std::string code;
+    try {
+        code = first(xml, "Code").substr(0, 64);
+    } catch (const Error&) {
+        return "";
+    }
+    std::erase_if(code, [](unsigned char c) { return !std::isalnum(c); });
+    return code;
+}
+
+std::string bare_etag(std::string_view etag)
+{
+    if (etag.starts_with("W/")) etag.remove_prefix(2);
+    std::string text(etag);
+    std::erase(text, '"');
+    return text;
+}
+
+std::string mtime_header(std::int64_t nanoseconds)
+{
+    constexpr std::int64_t kSecond = 1'000'000'000;
+    auto seconds = nanoseconds / kSecond;
+    auto rest = nanoseconds % kSecond;
+    if (rest < 0) --seconds, rest += kSecond;
+    auto digits = std::to_string(rest);
+    return std::to_string(seconds) + "." + std::string(9 - digits.size(), '0') + digits;
+}
+
+std::optional<std::int64_t> parse_mtime_header(std::string_view text)
+{
+    constexpr std::int64_t kSecond = 1'000'000'000;
+    std::int64_t seconds = 0;
+    const auto end = text.data() + text.size();
+    const auto [at, failure] = std::from_chars(text.data(), end, seconds);
+    constexpr std::int64_t kSane = 9'000'000'000; // beyond, the nanoseconds do not fit
+    if (failure != std::errc{} || seconds > kSane || seconds < -kSane) return std::nullopt;
+    std::int64_t rest = 0;
+    if (at != end && *at == '.') {
+        std::string digits(at + 1, std::min<std::size_t>(std::size_t(end - at - 1), 9));
+        digits.resize(9, '0');
+        rest = number(digits);
+    }
+    return seconds * kSecond + rest;
+}
+
+std::optional<Time> parse_http_date(const std::string& text)
+{
+    std::tm parts{};
+    if (!::strptime(text.c_str(), "%a, %d %b %Y %H:%M:%S", &parts)) return std::nullopt;
+    return Time{std::chrono::seconds{::timegm(&parts)}};
+}
+
+} // namespace berth

@@ -1,0 +1,73 @@
+"""A piece of the internet of our own: a server in a network namespace behind a routed documentation address."""
+
+import secrets
+import subprocess
+import sys
+
+from .wait import wait_until
+
+SERVER = """
+import http.server, socket, sys, threading
+class Page(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Content-Length", "7")
+        self.end_headers()
+        self.wfile.write(b"outside")
+    def log_message(self, *_):
+        pass
+def echo():
+    udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    udp.bind((sys.argv[1], 7777))
+    while True:
+        data, peer = udp.recvfrom(2048)
+        udp.sendto(data, peer)
+threading.Thread(target=echo, daemon=True).start()
+http.server.ThreadingHTTPServer((sys.argv[1], 80), Page).serve_forever()
+"""
+
+
+class Outside:
+    """HTTP on port 80 and an echo on UDP 7777 at `address`; `gateway` is this machine's own end of the wire."""
+
+    address = "198.51.100.10"
+    gateway = "198.51.100.1"
+
+    def __init__(self):
+        self.name = "berth-out-" + secrets.token_hex(3)
+        self.wire = "bout" + self.name[-6:]
+        self.server = None
+        try:
+            self.build()
+        except BaseException:
+            self.remove()
+            raise
+
+    def build(self):
+        self.ip("netns", "add", self.name)
+        self.ip("link", "add", self.wire, "type", "veth", "peer", "name", "eth0", "netns", self.name)
+        self.ip("addr", "add", self.gateway + "/24", "dev", self.wire)
+        self.ip("link", "set", self.wire, "up")
+        for step in (["link", "set", "lo", "up"], ["addr", "add", self.address + "/24", "dev", "eth0"],
+                     ["link", "set", "eth0", "up"], ["route", "add", "default", "via", self.gateway]):
+            self.ip("-n", self.name, *step)
+        self.server = subprocess.Popen(
+            ["ip", "netns", "exec", self.name, sys.executable, "-c", SERVER, self.address],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        wait_until(self.answers, 20, "the server outside answers")
+
+    def answers(self):
+        return subprocess.run(["curl", "-sf", "--noproxy", "*", "--max-time", "2", f"http://{self.address}/"],
+                              capture_output=True).stdout == b"outside"
+
+    def remove(self):
+        if self.server:
+            self.server.kill()
+            self.server.wait(10)
+        for command in (["link", "del", self.wire], ["netns", "del", self.name]):
+            subprocess.run(["ip", *command], capture_output=True, timeout=20)
+
+    @staticmethod
+    def ip(*words):
+        done = subprocess.run(["ip", *words], capture_output=True, text=True, timeout=20)
+        assert done.returncode == 0, f"ip {' '.join(words)}: {done.stderr}"

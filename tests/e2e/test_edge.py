@@ -1,0 +1,50 @@
+"""A slot that nobody has claimed: its addresses exist and say nothing; the claim opens them without a new route."""
+
+import pytest
+
+from support.pool import Pool
+from support.wait import wait_until
+from test_start_page import BARE, told
+
+
+@pytest.fixture
+def slot(install):
+    pool = Pool(install, 1)
+    pool.wait_warm(1)
+    yield pool.slots()[0]
+    wait_until(install.api.healthy, 60, "the API answers")
+    pool.remove()
+
+
+def routers(install, name):
+    """What the table says about a workspace."""
+    table = install.api.expect(200, "GET", "/api/v1/traefik/config")["http"]
+    return {key: value for key, value in table["routers"].items() if key.rsplit("-", 1)[0] == name}
+
+
+def test_tells_no_more_than_an_address_that_nobody_has(install, slot):
+    name, urls = slot["metadata"]["name"], slot["status"]["urls"]
+    key = {"Authorization": f"Bearer {install.api.key}"}
+    asks = [("GET", "/", {}), ("HEAD", "/healthz", {}), ("POST", "/", {}), ("OPTIONS", "/x?y=1", {}),
+            ("GET", "/", {"X-Berth-Probe": "guess"}), ("GET", "/", {"X-Forwarded-Host": "other-code.localhost"}),
+            ("GET", "/", {"Upgrade": "websocket", "Connection": "Upgrade"}),
+            ("POST", "/.berth/{id}/start", key), ("GET", "/.berth/{id}/status", key)]
+    for url in urls.values():
+        for method, path, headers in asks:
+            seen = [told(install.page(url.replace(name, who), path.replace("{id}", who), method=method, headers=headers))
+                    for who in (name, "nobody77")]
+            assert seen[0] == seen[1], (url, method, path)
+            assert seen[0][0] == 404 and seen[0][2] == ("" if method == "HEAD" else BARE)
+
+
+def test_a_claim_opens_it_and_the_guard_goes(install, api, bucket, start, slot):
+    name = slot["metadata"]["name"]
+    before = routers(install, name)
+    assert len(before) == 3 and all("berth-slot" in router["middlewares"] for router in before.values())
+    answer = api.expect(201, "POST", "/api/containers/start", {"s3Bucket": bucket})
+    workspace = start.adopt(answer)
+    assert workspace.id == name and answer["status"] == "running"
+    assert workspace.page("codeServer", "/healthz").status == 200, "serves with the answer"
+    wait_until(lambda: all("middlewares" not in router for router in routers(install, name).values()), 30, "the guard is gone")
+    assert workspace.page("codeServer", "/healthz").status == 200
+    workspace.stop()
