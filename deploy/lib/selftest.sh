@@ -40,6 +40,7 @@ selftest_fail() {
 # selftest_run: start, page through Traefik, file from S3, file to S3, delete, nothing left.
 selftest_run() {
     local run id answer
+    # shellcheck disable=SC2034 # wait_for reads it
     local WAIT_PAUSE=0.5 # calls of the API per minute are limited
     run=run-$(openssl rand -hex 4)
     if ! s3 mkdir ":s3:$SELFTEST_BUCKET" || ! s3 rcat ":s3:$SELFTEST_BUCKET/$run/from-s3.txt" <<<"$run"; then

@@ -115,6 +115,7 @@ node_is_ready() {
 }
 
 install_wait() {
+    # shellcheck disable=SC2034 # wait_for reads it
     local WAIT_PAUSE=0.5 # calls of the API per minute are limited
     await 60 "API at $(api_url)" api_answers || die "berthd does not answer at $(api_url)"
     await 60 "Traefik at $(http_url)" traefik_answers || die "Traefik does not answer at $(http_url)"
