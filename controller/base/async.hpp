@@ -21,6 +21,7 @@
 #include <list>
 #include <optional>
 #include <string>
+#include <variant>
 
 namespace berth {
 
