@@ -22,6 +22,7 @@ SUITES = {
     "routes": "a new route against Traefik's file and Swarm providers (about 140 s)",
     "coldstart": "start of a workspace against a raw service; needs a running install (about 60 s)",
     "claim": "claims of warm slots; needs a running install and memory for 16 workspaces (about 120 s)",
+    "jupyterhub": "ready workspaces beside JupyterHub; needs a running install and memory for 10 workspaces (about 5 min)",
     "restart": "start on 100,000 objects, memory per object (about 30 s)",
     "relist": "Docker calls of a relist (about 5 s)",
     "idle": "what 1,000 running workspaces cost while nothing happens (about 90 s)",

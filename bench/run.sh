@@ -6,7 +6,7 @@ set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 build=${BERTH_BENCH_BUILD:-$root/build/bench}
 tools=${BERTH_TOOLS:-/var/lib/berth-tools}
-programs=(berthd bench_load bench_hello bench_rocks bench_seed bench_routes bench_relist)
+programs=(berthd bench_load bench_hello bench_rocks bench_seed bench_routes bench_relist bench_idle)
 
 # etcd is only an anchor: its server is unpacked from the Debian package, not installed as a service.
 fetch_etcd() {
@@ -28,6 +28,18 @@ fetch_traefik() {
     ensure_tools
 }
 
+# JupyterHub for its suite, which runs only beside an install.
+fetch_jupyterhub() {
+    [[ -n ${DOCKER_HOST:-} ]] || return 0
+    local part
+    for part in deploy/lib/common deploy/lib/packages tests/lib/suites; do
+        # shellcheck source=/dev/null
+        source "$root/$part.sh"
+    done
+    BERTH_BENCH_HUB=$(dirname "$(dirname "$(locked_python bench-venv "$root/bench/requirements.txt")")")
+    export BERTH_BENCH_HUB
+}
+
 case " $* " in *" --help "* | *" -h "* | *" --list "*) exec python3 "$root/bench/run.py" "$@" ;; esac
 
 cd "$root"
@@ -35,4 +47,5 @@ cd "$root"
 cmake --build "$build" ${BERTH_BENCH_JOBS:+-j "$BERTH_BENCH_JOBS"} --target "${programs[@]}" >&2
 fetch_etcd
 fetch_traefik
+[[ " $* " == *" --only "* && " $* " != *" jupyterhub "* ]] || fetch_jupyterhub
 exec python3 "$root/bench/run.py" --bin "$build" --tools "$tools" "$@"
