@@ -1,9 +1,11 @@
 """A second install on an engine that runs already (--engine existing): nothing that it did not make is touched, neither by
 --down nor by --down --purge. What is foreign here: a service, a volume, a network, a container, and the whole first install."""
 
+import contextlib
 import os
 import pathlib
 import shlex
+import socket
 import stat
 import subprocess
 import tempfile
@@ -15,8 +17,14 @@ from support.install import SETUP
 from support.wait import wait_until
 
 OWN_VALUES = {"BERTH_STACK": "second", "BERTH_EDGE_NETWORK": "second-edge", "BERTH_EDGE_SUBNET": "10.202.0.0/16",
-              "BERTH_API_PORT": "23001", "BERTH_HTTP_PORT": "28088", "BERTH_S3_PORT": "28333",
               "BERTH_PRE_WARMED_QUEUE_SIZE": "0"}
+
+
+def free_ports(*names):
+    """Each name with a port that nobody listens on; all are held until the last one is chosen."""
+    with contextlib.ExitStack() as held:
+        sockets = [held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in names]
+        return {name: str(s.getsockname()[1]) for name, s in zip(names, sockets)}
 
 
 class Second:
@@ -87,7 +95,8 @@ def second(install):
 def test_what_is_foreign_survives(install, foreign, second):
     docker = foreign
     before = everything(install)
-    second.setup("--engine", "existing", **OWN_VALUES)  # with its self-test: a workspace, a file to S3 and back
+    ports = free_ports("BERTH_API_PORT", "BERTH_HTTP_PORT", "BERTH_S3_PORT")
+    second.setup("--engine", "existing", **OWN_VALUES, **ports)  # with its self-test: a workspace, a file to S3 and back
     assert before <= everything(install)
     log = pathlib.Path(second.home, "s3.log")
     assert not log.exists() or stat.S_IMODE(log.stat().st_mode) == 0o600

@@ -1,6 +1,6 @@
-"""A piece of the internet of our own: a server in a network namespace behind a routed documentation address."""
+"""A piece of the internet of our own: a server in a network namespace behind a routed documentation address. Several may
+exist at once: each takes the first free number, which its namespace's name claims, and a /30 of its own."""
 
-import secrets
 import subprocess
 import sys
 
@@ -30,12 +30,13 @@ http.server.ThreadingHTTPServer((sys.argv[1], 80), Page).serve_forever()
 class Outside:
     """HTTP on port 80 and an echo on UDP 7777 at `address`; `gateway` is this machine's own end of the wire."""
 
-    address = "198.51.100.10"
-    gateway = "198.51.100.1"
-
     def __init__(self):
-        self.name = "berth-out-" + secrets.token_hex(3)
-        self.wire = "bout" + self.name[-6:]
+        number = next((n for n in range(64) if self.claim(n)), None)
+        assert number is not None, "64 namespaces berth-out-* are there: remove what nobody uses"
+        self.name = f"berth-out-{number}"
+        self.wire = f"bout{number}"
+        self.gateway = f"198.51.100.{4 * number + 1}"
+        self.address = f"198.51.100.{4 * number + 2}"
         self.server = None
         try:
             self.build()
@@ -43,12 +44,15 @@ class Outside:
             self.remove()
             raise
 
+    @staticmethod
+    def claim(number):
+        return subprocess.run(["ip", "netns", "add", f"berth-out-{number}"], capture_output=True, timeout=20).returncode == 0
+
     def build(self):
-        self.ip("netns", "add", self.name)
         self.ip("link", "add", self.wire, "type", "veth", "peer", "name", "eth0", "netns", self.name)
-        self.ip("addr", "add", self.gateway + "/24", "dev", self.wire)
+        self.ip("addr", "add", self.gateway + "/30", "dev", self.wire)
         self.ip("link", "set", self.wire, "up")
-        for step in (["link", "set", "lo", "up"], ["addr", "add", self.address + "/24", "dev", "eth0"],
+        for step in (["link", "set", "lo", "up"], ["addr", "add", self.address + "/30", "dev", "eth0"],
                      ["link", "set", "eth0", "up"], ["route", "add", "default", "via", self.gateway]):
             self.ip("-n", self.name, *step)
         self.server = subprocess.Popen(
