@@ -17,11 +17,13 @@ namespace berth {
 ///   banner        a few words for new terminals
 /// Beside them the agent writes what changes by itself (see activity_watch.hpp):
 ///   notice        a warning for terminals, empty when there is none
+///   ready         which network namespace has its filter (netns.hpp): the first process inside waits for it
 ///   idle          "active", or "warning <seconds since 1970>": when the workspace is stopped, for the monitor inside
 std::map<std::string, std::string> control_files(
     const Workspace& workspace, std::string_view platform_key = {});
 /// One hash of all of them, to notice a change.
 std::string control_hash(const std::map<std::string, std::string>& files);
+inline constexpr const char* kReadyFile = "ready";
 /// Writes one file so that it appears whole: owned by root, readable by the workspace's group only.
 void put_control_file(const std::string& folder, const std::string& name, const std::string& content);
 /// Writes them so that each appears whole: owned by root, readable by the workspace's group only.

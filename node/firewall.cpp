@@ -1,6 +1,7 @@
 #include "node/firewall.hpp"
 
 #include "node/fd.hpp"
+#include "node/netns.hpp"
 
 #include <algorithm>
 #include <array>
@@ -102,24 +103,6 @@ bool has_ipv6()
     return false;
 }
 
-void in_namespace(const std::string& path, const std::function<void()>& work)
-{
-    const Fd target(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-    if (!target) throw system_error("open the container's network namespace");
-    std::exception_ptr failure;
-    std::thread visitor([&] {
-        try {
-            if (::setns(target.get(), CLONE_NEWNET) != 0)
-                throw system_error("enter the container's network namespace");
-            work();
-        } catch (...) {
-            failure = std::current_exception();
-        }
-    });
-    visitor.join();
-    if (failure) std::rethrow_exception(failure);
-}
-
 std::string one_line(std::string text)
 {
     std::ranges::replace(text, '\n', ' ');
@@ -174,7 +157,7 @@ std::string Firewall::load(const std::string& netns, const FilterText& text)
         last_saved_ = saved_both(backend);
         last_ = text;
     };
-    in_namespace(netns, [&] {
+    visit_namespace(netns, [&] {
         std::string problems;
         for (const std::string backend : kBackends) {
             if (!backend_.empty() && backend != backend_) continue;
@@ -195,7 +178,7 @@ std::string Firewall::fingerprint(const std::string& netns)
 {
     if (backend_.empty()) throw Error{Errc::Unavailable, "no filter was loaded yet"};
     std::string now;
-    in_namespace(netns, [&] { now = saved_both(backend_); });
+    visit_namespace(netns, [&] { now = saved_both(backend_); });
     return now;
 }
 

@@ -2,7 +2,9 @@
 
 #include "controller/base/log.hpp"
 #include "node/api_client.hpp"
+#include "node/control_volume.hpp"
 #include "node/host_facts.hpp"
+#include "node/netns.hpp"
 #include "node/reporter.hpp"
 
 #include <filesystem>
@@ -120,6 +122,7 @@ void Isolation::add(const LocalParts& parts)
     wall.uid = parts.uid;
     wall.workspace = parts.key.name;
     wall.netns = config_.netns_dir + "/" + std::filesystem::path(parts.sandbox).filename().string();
+    wall.control_folder = inventory_.control_folder(wall.workspace);
     wall.started = parts.container.startedAt;
     wall.known_since = wall.due = clock_.tick();
     wake_.notify_all();
@@ -198,6 +201,14 @@ awaitable<> Isolation::run()
     }
 }
 
+/// On the filters' thread. Tells the workspace's first process, which waits for it, that its namespace has a
+/// filter. Images that don't wait have no use for it, and their volumes may be gone already.
+void Isolation::mark_ready(const Wall& wall) const
+{
+    if (!std::filesystem::exists(wall.control_folder)) return;
+    put_control_file(wall.control_folder, kReadyFile, namespace_mark(wall.netns) + "\n");
+}
+
 /// On the filters' thread. Loads when the rules changed or somebody has changed them; gives the fingerprint.
 std::string Isolation::load(const Wall& wall, const FilterText& text)
 {
@@ -205,7 +216,9 @@ std::string Isolation::load(const Wall& wall, const FilterText& text)
     if (stands && firewall_.fingerprint(wall.netns) == wall.fingerprint) return wall.fingerprint;
     if (stands)
         log::warning("a filter was changed by somebody: loading it again", {{"workspace", wall.workspace}});
-    return firewall_.load(wall.netns, text);
+    auto fingerprint = firewall_.load(wall.netns, text);
+    if (!wall.loaded) mark_ready(wall);
+    return fingerprint;
 }
 
 awaitable<> Isolation::treat(std::string key)

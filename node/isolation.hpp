@@ -47,6 +47,7 @@ private:
         std::string uid;
         std::string workspace;
         std::string netns;
+        std::string control_folder; ///< what the workspace sees as /run/berth
         std::optional<Time> started;
         Tick known_since{};
         std::optional<FilterText> loaded;
@@ -65,6 +66,7 @@ private:
     std::optional<std::string> next_due() const;
     Tick earliest() const;
     std::string load(const Wall& wall, const FilterText& text);
+    void mark_ready(const Wall& wall) const;
 
     Clock& clock_;
     Executor filters_;

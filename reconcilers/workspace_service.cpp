@@ -50,6 +50,7 @@ docker::Strings environment(
     auto env = flavor.env;
     for (const auto& [name, value] : workspace_environment(workspace, settings.platform_key))
         env[name] = value;
+    env["BERTH_ISOLATION"] = settings.isolation ? "on" : "off"; // the image waits for its filter
     docker::Strings lines;
     for (const auto& [name, value] : env) lines.push_back(name + "=" + value);
     return lines;

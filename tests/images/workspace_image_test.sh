@@ -15,7 +15,7 @@ passed=0
 failed=0
 
 cleanup() {
-    docker rm -f "$name" >/dev/null 2>&1
+    docker rm -f "$name" "$name-waits" >/dev/null 2>&1
     docker volume rm -f "$name-files" "$name-control" >/dev/null 2>&1
 }
 trap cleanup EXIT
@@ -102,6 +102,44 @@ ends_in_time() {
 stopped() { [[ $(state_of) == false* ]]; }
 set_address() { address=$(docker inspect -f '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}' "$name"); }
 
+# The wait for the network filter: a container whose program would say so if it ran, with a program of the user's in the environment.
+start_waiting() {
+    docker rm -f "$name-waits" >/dev/null 2>&1
+    docker run -d --name "$name-waits" --cap-drop ALL --security-opt no-new-privileges -e BERTH_ISOLATION=on "$@" \
+        -e LD_PRELOAD=/workspace/spy.so -v "$name-files:/workspace" -v "$name-control:/run/berth:ro" "$image" \
+        sh -c 'echo the program ran; exec sleep 60' >/dev/null
+}
+waiting_says() { docker logs "$name-waits" 2>&1 | grep -q -- "$1"; }
+waiting_has_ended() { [[ $(docker inspect -f '{{.State.Running}}' "$name-waits") == false ]]; }
+# What the agent writes: the name of the container's network namespace.
+mark_of() {
+    local pid
+    pid=$(docker inspect -f '{{.State.Pid}}' "$1")
+    printf '%s %s\n' "$(cat /proc/sys/kernel/random/boot_id)" "$(nsenter "--net=/proc/$pid/ns/net" \
+        python3 -c 'import socket, sys; print(int.from_bytes(socket.socket().getsockopt(socket.SOL_SOCKET, 71, 8), sys.byteorder))')"
+}
+nothing_runs_without_filter() {
+    write_control ready "$(mark_of "$name")"$'\n' # of another container
+    start_waiting -e BERTH_FILTER_DEADLINE=2 && wait_for 10 "the end" waiting_has_ended || return 1
+    [[ $(docker inspect -f '{{.State.ExitCode}}' "$name-waits") == 2 ]] && waiting_says 'network filter did not come within 2 s' || return 1
+    ! waiting_says 'the program ran' && ! waiting_says 'the spy ran'
+}
+runs_with_filter() {
+    start_waiting && write_control ready "$(mark_of "$name-waits")"$'\n' && wait_for 5 "the program" waiting_says 'the program ran' &&
+        waiting_says 'the spy ran'
+}
+stops_while_waiting() {
+    local from
+    start_waiting
+    from=$(now_ms)
+    docker kill -s TERM "$name-waits" >/dev/null && wait_for 5 "the end" waiting_has_ended && [[ $(($(now_ms) - from)) -lt 2000 ]]
+}
+make_spy() {
+    inside_stdin sh -c 'gcc -shared -fPIC -xc -o /workspace/spy.so -' \
+        <<<'#include <unistd.h>
+        __attribute__((constructor)) static void spy(void) { if (write(2, "the spy ran\n", 12)) {} }'
+}
+
 exec 3>&1
 size=$(image_field '{{.Size}}')
 echo "# image $image, $((size / 1000000)) MB"
@@ -173,5 +211,10 @@ check "it starts again after a stop" wait_for 20 "everything" all_up
 check "it starts again after a kill" bash -c "docker kill $name && docker start $name"
 set_address
 check "everything is up after a kill" wait_for 20 "everything" all_up
+
+check "a program of the user's for the wait" make_spy
+check "without its network filter nothing of the user's runs, and it says so" nothing_runs_without_filter
+check "with its network filter it starts" runs_with_filter
+check "a stop ends the wait" stops_while_waiting
 echo "$passed passed, $failed failed"
 ((failed == 0))

@@ -1,6 +1,7 @@
 /*
  * Process 1 of a workspace: starts the supervisor, reaps orphans, forwards signals, and keeps the web port answering until the user's
- * own server wants it.
+ * own server wants it. First of all it waits for the workspace's network filter (filter-wait.c). It is linked statically, so that no
+ * LD_PRELOAD of a workspace's environment runs in it.
  *
  * Why the placeholder page lives here: a user's server must simply be able to bind port 3000, with whatever program and without root.
  * A listener of ours would make that bind fail, and nothing tells a listener that somebody else tried. So the children run under a
@@ -17,6 +18,8 @@
  * while the page is there. berth-enter puts it under a filter of its own, reported to process 1 as well, and becomes the command.
  */
 #define _GNU_SOURCE
+#include "filter-wait.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -41,6 +44,7 @@
 #include <unistd.h>
 
 #define kEnterSocket "/run/berth-ws/enter.sock"
+#define kFilterMark "/run/berth/ready"
 
 enum {
     kMaxClients = 64,
@@ -413,8 +417,6 @@ int main(int argc, char **argv) {
     web_port = (uint16_t)atoi(argv[1]);
     for (int i = 0; i < kMaxClients; i++) clients[i].fd = -1;
     for (int i = 0; i < kMaxNotifiers; i++) notifiers[i] = -1;
-    open_enter_socket();
-    load_page(argv[2]);
     const int wanted[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGCHLD};
     sigset_t set;
     sigemptyset(&set);
@@ -422,5 +424,10 @@ int main(int argc, char **argv) {
     sigprocmask(SIG_BLOCK, &set, NULL);
     signal(SIGPIPE, SIG_IGN);
     int signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-    return signals < 0 ? 1 : run(argv + 3, &set, signals);
+    if (signals < 0) return 1;
+    const int waited = wait_for_filter(kFilterMark, signals);
+    if (waited != 0) return waited == 1 ? 0 : waited;
+    open_enter_socket();
+    load_page(argv[2]);
+    return run(argv + 3, &set, signals);
 }

@@ -4,6 +4,7 @@
 #include "node/firewall.hpp"
 #include "node/host_facts.hpp"
 #include "node/isolation.hpp"
+#include "node/netns.hpp"
 #include "tests/unit/node/node_support.hpp"
 
 #include <thread>
@@ -275,6 +276,24 @@ TEST_F(FirewallTest, OtherTablesStayAsDockerMadeThem)
     other.proxies = *parse_ip_ranges("10.201.0.77");
     firewall.load(ns.path(), filter_text(other));
     ns.visit([&] { EXPECT_EQ(shell(tables + " -t nat -S OUTPUT | grep -q 4444"), 0); });
+}
+
+/// As the workspace image's first process sees it (deploy/images/workspace/filter-wait.c).
+TEST_F(FirewallTest, ANamespaceIsNamedAsAProcessInsideSeesIt)
+{
+    constexpr int kCookie = 71; // SO_NETNS_COOKIE
+    std::uint64_t seen = 0;
+    ns.visit([&] {
+        const Fd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+        ::socklen_t size = sizeof seen;
+        ASSERT_EQ(::getsockopt(socket.get(), SOL_SOCKET, kCookie, &seen, &size), 0);
+    });
+    const auto mark = namespace_mark(ns.path());
+    EXPECT_TRUE(mark.ends_with(" " + std::to_string(seen))) << mark;
+    EXPECT_EQ(namespace_mark(ns.path()), mark);
+    const OwnNamespace other;
+    ASSERT_TRUE(other.made());
+    EXPECT_NE(namespace_mark(other.path()), mark);
 }
 
 TEST_F(FirewallTest, ANamespaceThatIsGoneIsSaid)

@@ -157,6 +157,22 @@ TEST(Claim, ColdContainersCarryTheFactsOfTheSource)
     EXPECT_TRUE(has("T=1") && has("BERTH_WORKSPACE_ID=abc"));
 }
 
+TEST(Claim, NobodysEnvironmentSaysWhetherAContainerWaitsForItsFilter)
+{
+    auto ws = claimed(a_slot(Phase::starting));
+    ws.spec.env["BERTH_ISOLATION"] = "off";
+    const Flavor flavor{"image", {}, 512, {{"BERTH_ISOLATION", "off"}}};
+    WorkspaceSettings settings;
+    const auto count = [&](const std::string& line) {
+        const auto env = desired_service(ws, flavor, settings).TaskTemplate.ContainerSpec.Env;
+        return std::count(env.begin(), env.end(), line);
+    };
+    EXPECT_EQ(count("BERTH_ISOLATION=on"), 1);
+    EXPECT_EQ(count("BERTH_ISOLATION=off"), 0);
+    settings.isolation = false;
+    EXPECT_EQ(count("BERTH_ISOLATION=off"), 1);
+}
+
 Workspace in_claim(Duration since)
 {
     auto ws = claimed(a_slot(Phase::warm));
