@@ -82,7 +82,8 @@ awaitable<> Reporter::send(std::string target)
     const auto version = entry.version;
     std::optional<Error> failure;
     try {
-        co_await api_.put(target, entry.source());
+        auto report = entry.source();
+        if (report) co_await api_.put(target, std::move(*report));
     } catch (const Error& error) {
         failure = error;
     }

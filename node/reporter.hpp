@@ -13,8 +13,8 @@ namespace berth {
 /// Lives on the I/O thread. Spawn run() in a task group.
 class Reporter {
 public:
-    /// Makes the present report; it is called when it is about to be sent.
-    using Source = std::function<json::object()>;
+    /// Makes the present report; it is called when it is about to be sent. Nothing: none is to be sent now.
+    using Source = std::function<std::optional<json::object>()>;
 
     Reporter(Executor executor, ApiClient& api, Clock& clock, Duration interval);
 

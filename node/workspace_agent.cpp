@@ -31,7 +31,7 @@ WorkspaceAgent::WorkspaceAgent(NodeParts& parts, Workspace workspace)
         workspace_.spec.desiredState == DesiredState::stopped || workspace_.metadata.deletionTimestamp;
     if (stopped) status_.receipt = workspace_.status.sync.receipt;
     observed_requests_ = workspace_.status.observedRequests;
-    parts_.reporter.add(target_, [this] { return report(); });
+    parts_.reporter.add(target_, [this] { return has_a_say() ? std::optional(report()) : std::nullopt; });
     heed_end();
 }
 
@@ -49,7 +49,9 @@ void WorkspaceAgent::start(TaskGroup& group)
 
 void WorkspaceAgent::update(Workspace workspace)
 {
+    const bool spoke = has_a_say();
     workspace_ = std::move(workspace);
+    if (!spoke && has_a_say()) changed();
     heed_end();
     use_.update();
     wake_.notify_all();

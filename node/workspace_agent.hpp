@@ -61,6 +61,7 @@ private:
     // Slots and claims (workspace_claim.cpp).
     bool control_is_current() const;
     bool abandoned() const;
+    bool has_a_say() const;
     std::int64_t observed_claim() const;
     awaitable<> run();
     awaitable<> step();
@@ -140,6 +141,9 @@ private:
     ActivityWatch use_{parts_, {workspace_, local_, usage_, status_, activity_, [this] { changed(); }}};
 };
 
+/// A workspace has one report, and this node may write it: unless the workspace lives on another node and
+/// what is here is left from an earlier container. Pure.
+bool speaks_for(const WorkspaceStatus& status, const ContainerReport& here, const std::string& node_id);
 /// The source with the install's own endpoint and key filled in. Pure.
 S3Source complete_source(S3Source source, const NodeConfig& config);
 /// Names where files come from, without secrets. Another identity means another restore. Pure.

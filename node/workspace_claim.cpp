@@ -27,4 +27,15 @@ bool WorkspaceAgent::abandoned() const
     return moved && !restored_ && !status.nodeId.empty() && status.nodeId != parts_.node_id;
 }
 
+bool WorkspaceAgent::has_a_say() const
+{
+    return speaks_for(workspace_.status, local_.container, parts_.node_id);
+}
+
+bool speaks_for(const WorkspaceStatus& status, const ContainerReport& here, const std::string& node_id)
+{
+    if (status.nodeId.empty() || status.nodeId == node_id) return true;
+    return here.state != ContainerState::absent && here.incarnation >= status.incarnation;
+}
+
 } // namespace berth

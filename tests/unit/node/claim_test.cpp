@@ -2,6 +2,7 @@
 
 #include "node/control_volume.hpp"
 #include "node/decide.hpp"
+#include "node/workspace_agent.hpp"
 
 #include <gtest/gtest.h>
 
@@ -69,6 +70,27 @@ TEST(NodeSlot, WhatWasGivenUpElsewhereIsCleanedUp)
     EXPECT_EQ(decide(view).step, NodeStep::RemoveVolumes);
     view.known = false;
     EXPECT_EQ(decide(view).step, NodeStep::Wait);
+}
+
+/// Two nodes that both have something of a workspace must not overwrite each other's report: what an old one says
+/// would take the address, and with it the route, from a workspace that runs elsewhere.
+TEST(ReportOfAWorkspace, IsWrittenByTheNodeThatHasIt)
+{
+    WorkspaceStatus status;
+    status.incarnation = 2;
+    ContainerReport here;
+    EXPECT_TRUE(speaks_for(status, here, "here")) << "it is nowhere yet";
+    status.nodeId = "here";
+    EXPECT_TRUE(speaks_for(status, here, "here"));
+    status.nodeId = "there";
+    EXPECT_FALSE(speaks_for(status, here, "here")) << "only its volumes are left";
+    here.incarnation = 1;
+    here.state = ContainerState::exited;
+    EXPECT_FALSE(speaks_for(status, here, "here")) << "an earlier container";
+    here.state = ContainerState::running;
+    EXPECT_FALSE(speaks_for(status, here, "here"));
+    here.incarnation = 2;
+    EXPECT_TRUE(speaks_for(status, here, "here")) << "the controller does not know yet that it came here";
 }
 
 Workspace a_workspace()
