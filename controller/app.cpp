@@ -83,6 +83,7 @@ CapacitySettings capacity_settings(const Config& config)
     CapacitySettings settings;
     settings.max_memory_percent = config.max_memory_percent;
     settings.reserved_memory = std::min(WorkspaceSettings{}.reserved_memory, config.memory_limit.bytes);
+    settings.cpu_limit = config.cpu_limit;
     return settings;
 }
 

@@ -17,6 +17,7 @@ constexpr std::size_t kVncPasswordLength = 8; // the protocol looks at no more
 constexpr std::size_t kCallbackTokenLength = 40;
 constexpr Duration kStoppingSoon = std::chrono::seconds{5};
 constexpr Duration kLongestWait = std::chrono::minutes{10};
+constexpr Duration kUnknownWait = std::chrono::minutes{1}; // nobody knows: often enough to ask
 
 bool wants_running(const Workspace& workspace)
 {
@@ -42,7 +43,8 @@ std::optional<Duration> ends_in(const Workspace& workspace, Time now)
     return std::clamp<Duration>(*activity->stopsAt - now, kStoppingSoon, kLongestWait);
 }
 
-/// Labels that Berth sets itself: a user's write keeps them, whether it repeats them or not, and can't set others.
+/// Labels that Berth sets itself: a user's write keeps them, whether it repeats them or not, and can't set
+/// others.
 void keep_reserved_labels(const Workspace* before, Workspace& after, Problems& problems)
 {
     static const Labels kNone;
@@ -88,8 +90,8 @@ void check_place(Txn& txn, const Workspace& before, const Workspace& after)
     const auto report = txn.get<WorkspaceReport>(key_of(before));
     const bool files = !before.status.nodeId.empty() || (report && report->spec.filesVolume);
     if (rests && !wants_running(before) && !files) return;
-    throw Error{Errc::Conflict,
-        "bucket, prefix and endpoint can be changed only while the workspace is stopped and its files are in S3"};
+    throw Error{Errc::Conflict, "bucket, prefix and endpoint can be changed only while the workspace is "
+                                "stopped and its files are in S3"};
 }
 
 /// The same words as the verbs use.
@@ -165,7 +167,7 @@ awaitable<> WorkspaceAdmission::review(std::optional<Workspace> before, Workspac
 {
     const bool starts = asks_for_container(before ? &*before : nullptr, after);
     const bool other_source = !before || !(before->spec.s3 == after.spec.s3);
-    if (starts) capacity_.require();
+    if (starts) capacity_.require(after.metadata.org, after.spec.template_);
     const bool runs = wants_running(after) && !after.spec.s3.bucket.empty();
     if (runs && (starts || other_source)) co_await check_bucket(after.spec.s3);
 }
@@ -201,10 +203,11 @@ void WorkspaceAdmission::check_count(Txn& txn, const Principal& who, const Works
         if (ends && (!soonest || *ends < *soonest)) soonest = ends;
     }
     if (count < limit) return;
-    HeaderList headers;
-    if (soonest) headers.emplace_back("Retry-After", retry_seconds(*soonest));
+    const auto whose = owner == caller ? "this key" : "the key that made it";
     throw HttpError{503, "RESOURCE_LIMIT_EXCEEDED",
-        "this key may have " + std::to_string(limit) + " containers at the same time", std::move(headers)};
+        std::string(whose) + " may have " + std::to_string(limit) +
+            (limit == 1 ? " container" : " containers") + " at the same time",
+        {{"Retry-After", retry_seconds(soonest.value_or(kUnknownWait))}}};
 }
 
 std::int64_t WorkspaceAdmission::limit_of(Txn& txn, const std::string& owner) const

@@ -1,6 +1,6 @@
 #pragma once
-// What a write of a workspace must obey, whichever way it comes: the verbs of /api/containers and the plain resource
-// ask the same rules (W22, W23, W25, W35).
+// What a write of a workspace must obey, whichever way it comes: the verbs of /api/containers and the plain
+// resource ask the same rules (W22, W23, W25, W35).
 
 #include "api/actions/bucket_check.hpp"
 #include "api/actions/capacity.hpp"
@@ -23,8 +23,8 @@ struct MadeUp {
 };
 MadeUp make_up(WorkspaceSpec& spec);
 
-/// Whether the write asks for a container where none is: then there must be room, a good bucket and a place in the
-/// key's limit.
+/// Whether the write asks for a container where none is: then there must be room, a good bucket and a place
+/// in the key's limit.
 bool asks_for_container(const Workspace* before, const Workspace& after);
 
 /// Owned by main, outlives the server. Everything it refers to outlives it.
@@ -45,8 +45,9 @@ public:
     const S3Defaults& s3() const noexcept { return settings_.s3; }
 
     // db thread:
-    /// W35: one more container for its owner. `before` is null for a new one, whose owner is the caller. Throws
-    /// HttpError 503 whose Retry-After, if there is one, is when one of the owner's containers stops by itself.
+    /// W35: one more container for its owner. `before` is null for a new one, whose owner is the caller.
+    /// Throws HttpError 503 whose Retry-After is when one of the owner's containers stops by itself; a minute
+    /// when none will.
     void check_count(Txn& txn, const Principal& who, const Workspace* before) const;
 
 private:

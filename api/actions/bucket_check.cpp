@@ -27,19 +27,32 @@ std::string with_code(std::string text, const s3::Outcome& outcome)
 /// The condition was not met: there is such an object already, or somebody is just making it.
 bool met(const s3::Outcome& outcome) { return outcome.status == 412 || outcome.status == 409; }
 
+s3::Verdict silent(const s3::Outcome& outcome)
+{
+    return {s3::Fault::silent, "the S3 endpoint does not answer: " + outcome.transport};
+}
+
+/// The same request may succeed a moment later. S3 says RequestTimeout with a 400.
+bool passes(const s3::Outcome& outcome)
+{
+    return outcome.status == 429 || (outcome.status >= 500 && outcome.status != 501) ||
+           one_of(outcome.code, {"SlowDown", "RequestTimeout", "ServiceUnavailable", "InternalError"});
+}
+
 /// What is wrong before any right counts: the server, the bucket, the keys.
 std::string wrong_place(const s3::Outcome& outcome)
 {
     if (outcome.refused) return "the S3 endpoint can't be found, or is not on the public internet";
-    if (outcome.status == 0) return "the S3 endpoint does not answer: " + outcome.transport;
     if ((outcome.status >= 300 && outcome.status < 400) ||
-        one_of(outcome.code, {"PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"}))
+        one_of(outcome.code,
+            {"PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"}))
         return with_code("the bucket is somewhere else: wrong region or endpoint", outcome);
     if (outcome.status == 404) return with_code("the bucket does not exist", outcome);
     if (outcome.code == "RequestTimeTooSkewed")
         return "the clock of this server and that of the S3 endpoint differ too much";
-    if (outcome.status == 401 || one_of(outcome.code, {"InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken",
-                                                          "ExpiredToken", "InvalidClientTokenId"}))
+    if (outcome.status == 401 ||
+        one_of(outcome.code, {"InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "ExpiredToken",
+                                 "InvalidClientTokenId"}))
         return with_code("the credentials are not accepted", outcome);
     return "";
 }
@@ -58,7 +71,7 @@ std::string join(const std::vector<std::string>& words)
     return text;
 }
 
-std::string missing_rights(const s3::Probes& probes)
+s3::Verdict missing_rights(const s3::Probes& probes)
 {
     const std::array rights{Right{"list", probes.list, probes.list.ok()},
         Right{"read", probes.get, probes.get.ok() || probes.get.status == 404},
@@ -71,15 +84,18 @@ std::string missing_rights(const s3::Probes& probes)
         denied.emplace_back(right.verb);
         if (!first) first = &right.outcome;
     }
-    if (first) return with_code("the credentials may not " + join(denied) + " in this bucket", *first);
+    if (first)
+        return {s3::Fault::source,
+            with_code("the credentials may not " + join(denied) + " in this bucket", *first)};
     for (const auto& right : rights) {
         if (right.granted) continue;
-        if (right.outcome.status == 0) return wrong_place(right.outcome);
-        return with_code("the S3 endpoint answered " + std::to_string(right.outcome.status) +
-                             " to the attempt to " + right.verb,
-            right.outcome);
+        if (right.outcome.status == 0) return silent(right.outcome);
+        const auto answered =
+            "the S3 endpoint answered " + std::to_string(right.outcome.status) + " to the attempt to ";
+        return {passes(right.outcome) ? s3::Fault::server : s3::Fault::source,
+            with_code(answered + right.verb, right.outcome)};
     }
-    return "";
+    return {};
 }
 
 std::string memory_key(const S3Source& source)
@@ -112,12 +128,13 @@ s3::Probes probe(const s3::Target& target, Duration limit)
 
 } // namespace
 
-std::string s3::problem_of(const Probes& probes)
+s3::Verdict s3::verdict_of(const Probes& probes)
 {
-    if (auto wrong = wrong_place(probes.list); !wrong.empty()) return wrong;
+    if (auto wrong = wrong_place(probes.list); !wrong.empty()) return {Fault::source, std::move(wrong)};
+    if (probes.list.status == 0) return silent(probes.list);
     // A role may list and write without the right to HEAD the bucket, and the reply has no body to say why.
     if (!probes.head.ok() && probes.head.status != 403)
-        if (auto wrong = wrong_place(probes.head); !wrong.empty()) return wrong;
+        if (auto wrong = wrong_place(probes.head); !wrong.empty()) return {Fault::source, std::move(wrong)};
     return missing_rights(probes);
 }
 
@@ -153,14 +170,26 @@ awaitable<BucketFacts> S3BucketCheck::check(S3Source source)
     const bool free = is_own(source) || (url && settings_.endpoints.allows_name(url->host()));
     const auto rules = std::make_shared<const EndpointRules>(settings_.endpoints);
     s3::Target target{source, settings_.ca_file, free ? nullptr : rules.get()};
-    auto work = [target = std::move(target), rules, limit = settings_.deadline] { return probe(target, limit); };
+    auto work = [target = std::move(target), rules, limit = settings_.deadline] {
+        return probe(target, limit);
+    };
     const auto probes = co_await offload(work_, std::move(work));
-    const auto problem = s3::problem_of(probes);
-    if (!problem.empty()) throw Error{Errc::Invalid, problem}.as("INVALID_S3_BUCKET");
+    refuse(source, s3::verdict_of(probes), probes.list.unknown_host);
     const auto facts = s3::facts_of(probes);
     log::info("bucket is fit", {{"bucket", source.bucket}, {"conditionalPut", facts.conditional_put}});
     remember(std::move(key), facts);
     co_return facts;
+}
+
+/// A server that somebody names and that is silent may never have been there; the install's own will be back,
+/// and AWS as well, unless the region made up a name.
+void S3BucketCheck::refuse(const S3Source& source, const s3::Verdict& verdict, bool unknown_host) const
+{
+    if (verdict.fault == s3::Fault::none) return;
+    const bool known_server = is_own(source) && !(source.endpoint.empty() && unknown_host);
+    if (verdict.fault == s3::Fault::server || (verdict.fault == s3::Fault::silent && known_server))
+        throw Error{Errc::Unavailable, verdict.problem + "; try again later"}.as("S3_UNAVAILABLE");
+    throw Error{Errc::Invalid, verdict.problem}.as("INVALID_S3_BUCKET");
 }
 
 void S3BucketCheck::remember(std::string key, BucketFacts facts)

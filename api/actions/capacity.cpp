@@ -1,9 +1,13 @@
 #include "api/actions/capacity.hpp"
 
 #include "api/http/rate_limit.hpp"
+#include "api/types/workspace_template.hpp"
 #include "controller/base/log.hpp"
 
 #include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
 
 namespace berth {
 
@@ -24,7 +28,8 @@ bool waits_for_a_place(const Workspace& workspace)
 }
 
 /// Adds what the workspaces on the nodes are promised, and what of it may be taken back.
-void add_workspaces(std::map<std::string, NodeRoom>& rooms, const WorkspaceCache& workspaces, std::int64_t each)
+void add_workspaces(
+    std::map<std::string, NodeRoom>& rooms, const WorkspaceCache& workspaces, std::int64_t each)
 {
     for (const auto& [key, workspace] : workspaces.all()) {
         const auto& phase = workspace.phase();
@@ -38,6 +43,47 @@ void add_workspaces(std::map<std::string, NodeRoom>& rooms, const WorkspaceCache
         if (!yields) room.reserved += each;
         if (!yields && !usage) room.memory_used += each; // so young that nobody has measured it
     }
+}
+
+/// The processors of the largest node when even that has too few; nothing when one has enough or none is
+/// known.
+std::optional<double> too_small(const std::vector<NodeRoom>& nodes, double cores)
+{
+    double largest = 0;
+    for (const auto& node : nodes) {
+        if (!node.usable) continue;
+        if (node.cpu_cores <= 0 || node.cpu_cores >= cores) return std::nullopt;
+        largest = std::max(largest, node.cpu_cores);
+    }
+    return largest > 0 ? std::optional(largest) : std::nullopt;
+}
+
+/// "2", "0.5".
+std::string number(double value)
+{
+    std::array<char, 32> text{};
+    const auto end = std::to_chars(text.data(), text.data() + text.size(), value).ptr;
+    return {text.data(), end};
+}
+
+std::string too_many_cores(const std::string& template_name, double wanted, double largest)
+{
+    const auto who = template_name.empty() ? std::string("a workspace") : "the template " + template_name;
+    return who + " may use " + number(wanted) + " processors, and the largest node has " + number(largest);
+}
+
+/// Of nodes that together have no place left.
+std::string why_full(const std::vector<NodeRoom>& nodes, double limit)
+{
+    const NodeRoom* emptiest = nullptr;
+    for (const auto& node : nodes)
+        if (node.usable && node.known && (!emptiest || node.memory_percent < emptiest->memory_percent))
+            emptiest = &node;
+    if (!emptiest) return "no node has told lately how much memory it has to spare; try again later";
+    if (emptiest->memory_percent < limit)
+        return "all memory of the nodes is promised to workspaces that run or start; try again later";
+    return "no node has memory to spare: the emptiest uses " + number(std::ceil(emptiest->memory_percent - 0.01)) +
+           " % of its own, and nothing is started above " + number(limit) + " %";
 }
 
 } // namespace
@@ -68,6 +114,7 @@ std::vector<NodeRoom> Capacity::rooms() const
         const auto& status = node.status;
         auto& room = rooms[node.metadata.name];
         room.hostname = status.hostname;
+        room.cpu_cores = status.cpuCores;
         room.usable = status.state == "ready" && status.availability == NodeAvailability::active;
         room.known = status.usage && status.usage->memoryTotal > 0 && status.lastHeartbeat &&
                      clock_.now() - *status.lastHeartbeat < settings_.stale;
@@ -75,7 +122,8 @@ std::vector<NodeRoom> Capacity::rooms() const
         room.memory_total = status.usage->memoryTotal;
         room.memory_used = status.usage->memoryUsed;
         room.memory_percent = 100.0 * double(room.memory_used) / double(room.memory_total);
-        if (status.usage->cpuCores > 0) room.cpu_percent = 100.0 * status.usage->cpuUsed / status.usage->cpuCores;
+        if (status.usage->cpuCores > 0)
+            room.cpu_percent = 100.0 * status.usage->cpuUsed / status.usage->cpuCores;
     }
     add_workspaces(rooms, workspaces_, settings_.reserved_memory);
     std::vector<NodeRoom> list;
@@ -83,32 +131,42 @@ std::vector<NodeRoom> Capacity::rooms() const
     return list;
 }
 
-std::optional<HttpError> Capacity::refusal()
+std::optional<HttpError> Capacity::refusal(const std::string& org, const std::string& template_name)
 {
-    const auto nodes = rooms();
+    auto nodes = rooms();
     if (nodes.empty()) return std::nullopt;
     warn(nodes);
+    const auto cores = cpu_limit_of(org, template_name);
+    if (auto largest = too_small(nodes, cores))
+        return refused(too_many_cores(template_name, cores, *largest));
+    // Docker refuses a container that may use more processors than there are.
+    std::erase_if(nodes, [&](const NodeRoom& node) { return node.cpu_cores > 0 && node.cpu_cores < cores; });
     std::int64_t free = 0;
-    bool known = false;
-    for (const auto& node : nodes) {
-        free += places(node, settings_);
-        known = known || (node.usable && node.known);
-    }
+    for (const auto& node : nodes) free += places(node, settings_);
     for (const auto& [key, workspace] : workspaces_.all()) {
         if (free <= 0) break;
         const auto& phase = workspace.phase();
         if ((phase == "pending" || phase == "starting") && waits_for_a_place(*workspace)) --free;
     }
     if (free > 0) return std::nullopt;
-    const auto* why = known ? "no node has memory to spare; try again later"
-                            : "no node has told lately how much memory it has to spare; try again later";
-    return HttpError{
-        503, "RESOURCE_LIMIT_EXCEEDED", why, {{"Retry-After", retry_seconds(settings_.report_interval)}}};
+    return refused(why_full(nodes, settings_.max_memory_percent));
 }
 
-void Capacity::require()
+void Capacity::require(const std::string& org, const std::string& template_name)
 {
-    if (auto refused = refusal()) throw std::move(*refused);
+    if (auto refused = refusal(org, template_name)) throw std::move(*refused);
+}
+
+double Capacity::cpu_limit_of(const std::string& org, const std::string& template_name) const
+{
+    if (template_name.empty()) return settings_.cpu_limit;
+    const auto found = store_.get<WorkspaceTemplate>({org, template_name});
+    return found ? found->spec.limits.cpuLimit : settings_.cpu_limit;
+}
+
+HttpError Capacity::refused(const std::string& why) const
+{
+    return {503, "RESOURCE_LIMIT_EXCEEDED", why, {{"Retry-After", retry_seconds(settings_.report_interval)}}};
 }
 
 void Capacity::warn(const std::vector<NodeRoom>& rooms)
@@ -117,7 +175,8 @@ void Capacity::warn(const std::vector<NodeRoom>& rooms)
     if (warned_ && now - *warned_ < kWarnEvery) return;
     for (const auto& room : rooms) {
         if (!room.known || room.cpu_percent < settings_.warn_cpu_percent) continue;
-        log::warning("a node's processors are busy", {{"node", room.hostname}, {"percent", room.cpu_percent}});
+        log::warning(
+            "a node's processors are busy", {{"node", room.hostname}, {"percent", room.cpu_percent}});
         warned_ = now;
     }
 }

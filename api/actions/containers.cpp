@@ -88,9 +88,10 @@ void Containers::mount_start(Router& router)
         "records the wish and answers at once: ask for the container to see when it runs. With an "
         "Idempotency-Key a repeated request gets the first answer.";
     doc.errors = {409, 422, 503};
-    doc.headers = {
-        Param::text("Idempotency-Key", "the same key and body get the same answer for 24 hours", 128, kToken)};
-    doc.reply_headers = {{"Idempotent-Replayed", "`true` when it is the answer of an earlier request", false}};
+    doc.headers = {Param::text(
+        "Idempotency-Key", "the same key and body get the same answer for 24 hours", 128, kToken)};
+    doc.reply_headers = {
+        {"Idempotent-Replayed", "`true` when it is the answer of an earlier request", false}};
     doc.makes = {"/api/containers/{id}", {{"id", "$response.body#/id"}}};
     doc.max_body = 8 << 20; // 128 variables of 32 KiB
     doc.example_request = json::object{{"s3Bucket", "demo"}};
@@ -140,7 +141,8 @@ void Containers::mount_verbs(Router& router)
     router.post<void>("/api/containers/{id}/restart", std::move(restart), &Containers::restart, this);
 
     Doc callback{.summary = "Report inactivity from inside a container", .tag = std::string(kTag)};
-    callback.description = "With the container's own token as bearer. Idempotent. A container that was extended, or is never "
+    callback.description =
+        "With the container's own token as bearer. Idempotent. A container that was extended, or is never "
         "stopped for inactivity, runs on.";
     callback.open = true;
     callback.scheme = "workspaceToken";
@@ -169,7 +171,7 @@ awaitable<Reply> Containers::start(Call call)
     co_await admission_.check_bucket(draft.spec.s3);
     // A warm slot has its memory already: there need not be room for one more.
     if (auto claimed = co_await claim(once, call.principal, draft, password)) co_return std::move(*claimed);
-    admission_.capacity().require();
+    admission_.capacity().require(kOrg, draft.spec.template_);
 
     auto work = [once, draft, password, address = settings_.address, who = call.principal,
                     rules = &admission_](Txn& txn) mutable -> Reply {
@@ -187,7 +189,7 @@ awaitable<Reply> Containers::start(Call call)
 awaitable<> Containers::check_start(const Workspace& workspace)
 {
     admission_.check_template(kOrg, workspace.spec.template_);
-    admission_.capacity().require();
+    admission_.capacity().require(kOrg, workspace.spec.template_);
     co_await admission_.check_bucket(workspace.spec.s3);
 }
 
@@ -219,7 +221,8 @@ awaitable<ContainerList> Containers::list(Call call)
     page.offset = call.query_int("offset");
     const auto end = std::min(page.total, page.offset + page.limit);
     for (auto i = page.offset; i < end; ++i)
-        page.containers.push_back(container_view(*found[std::size_t(i)].second, settings_.address, clock_.now()));
+        page.containers.push_back(
+            container_view(*found[std::size_t(i)].second, settings_.address, clock_.now()));
     co_return page;
 }
 

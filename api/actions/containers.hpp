@@ -13,8 +13,8 @@ namespace berth {
 /// Owned by main, outlives the server; I/O thread. Everything that it refers to outlives it.
 class Containers {
 public:
-    Containers(Store& store, const WorkspaceCache& workspaces, WorkspaceAdmission& admission, const Clock& clock,
-        ContainerSettings settings);
+    Containers(Store& store, const WorkspaceCache& workspaces, WorkspaceAdmission& admission,
+        const Clock& clock, ContainerSettings settings);
 
     void mount(Router& router);
 

@@ -140,7 +140,8 @@ Outcome Transfer::outcome() const
     Outcome outcome;
     if (code_ != CURLE_OK) {
         // Whether an inner name exists is not told either.
-        outcome.refused = refused_ || (rules_ && code_ == CURLE_COULDNT_RESOLVE_HOST);
+        outcome.unknown_host = code_ == CURLE_COULDNT_RESOLVE_HOST;
+        outcome.refused = refused_ || (rules_ && outcome.unknown_host);
         outcome.transport = curl_easy_strerror(code_);
         return outcome;
     }
@@ -166,7 +167,8 @@ std::string error_code(std::string_view body)
     return plain ? code : "";
 }
 
-std::vector<Outcome> run(const Target& target, const std::vector<Request>& requests, std::chrono::milliseconds limit)
+std::vector<Outcome> run(
+    const Target& target, const std::vector<Request>& requests, std::chrono::milliseconds limit)
 {
     init_curl();
     std::list<Transfer> transfers;

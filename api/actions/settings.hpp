@@ -25,8 +25,10 @@ struct CapacitySettings {
     double max_memory_percent = 90; ///< of a node's memory, measured; nothing is started on it above that
     double warn_cpu_percent = 90;
     std::int64_t reserved_memory = 128LL << 20; ///< bytes that a workspace is promised
+    double cpu_limit = 2;                       ///< cores, of workspaces without a template
     Duration stale = std::chrono::seconds{120}; ///< older measurements say nothing
-    Duration report_interval = std::chrono::seconds{30}; ///< of the agents: sooner there is nothing new to decide on
+    Duration report_interval =
+        std::chrono::seconds{30}; ///< of the agents: sooner there is nothing new to decide on
 };
 
 struct AdmissionSettings {
@@ -37,7 +39,7 @@ struct AdmissionSettings {
 
 struct RouteSettings {
     PublicAddress address;
-    bool tls = false;                                 ///< routers get `tls: {}`
+    bool tls = false; ///< routers get `tls: {}`
     /// Where the proxy reaches this API; empty: no page for stopped workspaces and no slots behind a guard.
     std::string api_url;
     Duration hold = std::chrono::seconds{50};         ///< of a poll without news; below Traefik's pollTimeout
@@ -53,7 +55,7 @@ struct BucketCheckSettings {
     Duration deadline = std::chrono::seconds{10}; ///< of the whole check
     Duration remember = std::chrono::seconds{60}; ///< a success
     std::size_t remember_at_most = 1'000;
-    std::string ca_file; ///< PEM; empty: the system's
+    std::string ca_file;      ///< PEM; empty: the system's
     std::string own_endpoint; ///< of the install: asked wherever it is
     EndpointRules endpoints;  ///< for all others, at each connection
 };

@@ -15,13 +15,20 @@ const std::string kAll = "/api/v1/orgs/default/workspaces";
 
 class AdmissionTest : public ActionTest {
 protected:
-    static std::string wish(const std::string& name, const std::string& more = "", const std::string& meta = "")
+    static std::string wish(
+        const std::string& name, const std::string& more = "", const std::string& meta = "")
     {
-        return R"({"metadata":{"name":")" + name + "\"" + meta + R"(},"spec":{"s3":{"bucket":"demo")" + "}" + more +
-               "}}";
+        return R"({"metadata":{"name":")" + name + "\"" + meta + R"(},"spec":{"s3":{"bucket":"demo")" + "}" +
+               more + "}}";
     }
-    Reply create(const std::string& name, const std::string& more = "") { return ask({"POST", kAll, wish(name, more)}); }
-    Reply patch(const std::string& name, const std::string& text) { return ask({"PATCH", kAll + "/" + name, text}); }
+    Reply create(const std::string& name, const std::string& more = "")
+    {
+        return ask({"POST", kAll, wish(name, more)});
+    }
+    Reply patch(const std::string& name, const std::string& text)
+    {
+        return ask({"PATCH", kAll + "/" + name, text});
+    }
     std::string patch_error(const std::string& name, const std::string& text)
     {
         return error({"PATCH", kAll + "/" + name, text});
@@ -63,8 +70,8 @@ TEST_F(AdmissionTest, ACreatedOneIsLikeAStartedOne)
     EXPECT_EQ(error({"POST", kAll + "?dryRun=1", wish("w2")}), "INVALID_S3_BUCKET 400");
     EXPECT_FALSE(h.find<Workspace>("default", "w2"));
     buckets.problem.clear();
-    EXPECT_THAT(fields({"POST", kAll, wish("w2", R"(,"template":"none")")}),
-        testing::ElementsAre("/spec/template"));
+    EXPECT_THAT(
+        fields({"POST", kAll, wish("w2", R"(,"template":"none")")}), testing::ElementsAre("/spec/template"));
 }
 
 TEST_F(AdmissionTest, WhatIsBerthsOwnIsNotWrittenByUsers)
@@ -75,7 +82,8 @@ TEST_F(AdmissionTest, WhatIsBerthsOwnIsNotWrittenByUsers)
         testing::UnorderedElementsAre(
             "/spec/pool", "/spec/claim", "/spec/callbackToken", "/metadata/labels/dev.berth.owner"));
     create("w1");
-    EXPECT_THAT(fields({"PATCH", kAll + "/w1", R"({"spec":{"claim":1}})"}), testing::ElementsAre("/spec/claim"));
+    EXPECT_THAT(
+        fields({"PATCH", kAll + "/w1", R"({"spec":{"claim":1}})"}), testing::ElementsAre("/spec/claim"));
     EXPECT_THAT(fields({"PATCH", kAll + "/w1", R"({"metadata":{"labels":{"dev.berth.owner":"bob"}}})"}),
         testing::ElementsAre("/metadata/labels/dev.berth.owner"));
     patch("w1", R"({"metadata":{"labels":{"dev.berth.owner":null,"mine":"1"}}})");
@@ -86,7 +94,8 @@ TEST_F(AdmissionTest, WhatIsBerthsOwnIsNotWrittenByUsers)
     EXPECT_EQ(stored("w1").spec.callbackToken, token);
 
     principal = {"root", Role::admin, 0};
-    EXPECT_EQ(patch("w1", R"({"spec":{"claim":1},"metadata":{"labels":{"dev.berth.owner":"bob"}}})").status, 200u);
+    EXPECT_EQ(
+        patch("w1", R"({"spec":{"claim":1},"metadata":{"labels":{"dev.berth.owner":"bob"}}})").status, 200u);
     EXPECT_EQ(stored("w1").metadata.labels.at("dev.berth.owner"), "bob");
 }
 
@@ -106,7 +115,8 @@ TEST_F(AdmissionTest, TheLimitOfAKeyHoldsOnBothWays)
     const auto second = started();
     EXPECT_EQ(error({"POST", kAll, wish("w3")}), "RESOURCE_LIMIT_EXCEEDED 503");
     EXPECT_EQ(error({"PUT", kAll + "/w3", wish("w3")}), "RESOURCE_LIMIT_EXCEEDED 503");
-    EXPECT_EQ(error({"POST", "/api/containers/start", R"({"s3Bucket":"demo"})"}), "RESOURCE_LIMIT_EXCEEDED 503");
+    EXPECT_EQ(
+        error({"POST", "/api/containers/start", R"({"s3Bucket":"demo"})"}), "RESOURCE_LIMIT_EXCEEDED 503");
     EXPECT_EQ(error({"POST", kAll, wish("w3", R"(,"desiredState":"stopped")")}), "none");
     EXPECT_EQ(patch_error("w3", R"({"spec":{"desiredState":"running"}})"), "RESOURCE_LIMIT_EXCEEDED 503");
     EXPECT_EQ(error({"POST", "/api/containers/w3/start"}), "RESOURCE_LIMIT_EXCEEDED 503");
@@ -127,7 +137,8 @@ TEST_F(AdmissionTest, AWishThatNobodyHasFollowedYetCounts)
     ask({"DELETE", "/api/containers/" + id});
     rest(id);
     ask({"POST", "/api/containers/" + id + "/start"}); // its phase is still stopped
-    EXPECT_EQ(error({"POST", "/api/containers/start", R"({"s3Bucket":"demo"})"}), "RESOURCE_LIMIT_EXCEEDED 503");
+    EXPECT_EQ(
+        error({"POST", "/api/containers/start", R"({"s3Bucket":"demo"})"}), "RESOURCE_LIMIT_EXCEEDED 503");
 }
 
 TEST_F(AdmissionTest, AContainerCountsForWhoeverMadeIt)
@@ -154,7 +165,8 @@ TEST_F(AdmissionTest, AContainerCountsForWhoeverMadeIt)
     EXPECT_EQ(error({"POST", "/api/containers/" + third + "/start"}), "RESOURCE_LIMIT_EXCEEDED 503");
 }
 
-TEST_F(AdmissionTest, OnlyAKnownEndIsPromised)
+// W8, W35
+TEST_F(AdmissionTest, RetryAfterIsTheNextEnd)
 {
     principal = {"carol", Role::user, 1};
     const auto id = started();
@@ -166,7 +178,7 @@ TEST_F(AdmissionTest, OnlyAKnownEndIsPromised)
         }
         return HeaderList{{"none", ""}};
     };
-    EXPECT_EQ(headers(), HeaderList{}) << "nobody knows when it ends";
+    EXPECT_EQ(headers(), (HeaderList{{"Retry-After", "60"}})) << "nobody knows when it ends";
     set_status(id, [this](WorkspaceStatus& status) {
         status.phase = Phase::running;
         status.activity.emplace().stopsAt = h.clock.now() + std::chrono::seconds{90};
@@ -227,9 +239,11 @@ TEST_F(AdmissionTest, EndpointsNeedKeysOfTheirOwnAndAreOutside)
         testing::ElementsAre("/spec/s3/accessKeyId"));
     EXPECT_THAT(fields({"POST", kAll, with(R"("accessKeyId":"k")")}),
         testing::ElementsAre("/spec/s3/secretAccessKey"));
-    for (const std::string host : {"127.0.0.1:3001", "169.254.169.254", "[::1]:80", "10.0.0.1", "localhost:9000"})
+    for (const std::string host :
+        {"127.0.0.1:3001", "169.254.169.254", "[::1]:80", "10.0.0.1", "localhost:9000"})
         EXPECT_THAT(
-            fields({"POST", kAll, with(R"("accessKeyId":"k","secretAccessKey":"s","endpoint":"http://)" + host + "\"")}),
+            fields({"POST", kAll,
+                with(R"("accessKeyId":"k","secretAccessKey":"s","endpoint":"http://)" + host + "\"")}),
             testing::ElementsAre("/spec/s3/endpoint"))
             << host;
     EXPECT_TRUE(buckets.checked.empty());

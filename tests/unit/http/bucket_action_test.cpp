@@ -2,6 +2,7 @@
 // errors.
 
 #include "api/actions/bucket_check.hpp"
+#include "api/http/reply.hpp"
 #include "tests/fakes/harness.hpp"
 
 #include <gmock/gmock.h>
@@ -44,33 +45,62 @@ TEST(BucketCheck, AddressesArePathStyle)
 using s3::Outcome;
 using s3::Probes;
 
-Outcome answered(long status, const std::string& code = "") { return {status, code, "", false}; }
+Outcome answered(long status, const std::string& code = "") { return {status, code, "", false, false}; }
 const Outcome kOk = answered(200);
 const Outcome kThere = answered(412, "PreconditionFailed");
 const Outcome kDenied = answered(403, "AccessDenied");
+
+/// What the caller is to blame for; empty when it is not the caller.
+std::string problem_in(const Probes& probes)
+{
+    const auto verdict = s3::verdict_of(probes);
+    return verdict.fault == s3::Fault::server ? "" : verdict.problem;
+}
 
 Probes fit() { return {kOk, kOk, kOk, answered(204), kThere, kThere}; }
 
 // W25
 TEST(BucketCheck, NamesEveryRightThatIsMissing)
 {
-    EXPECT_EQ(s3::problem_of(fit()), "");
+    EXPECT_EQ(problem_in(fit()), "");
     auto probes = fit();
     probes.put = probes.put_again = kDenied;
-    EXPECT_EQ(s3::problem_of(probes), "the credentials may not write in this bucket (AccessDenied)");
+    EXPECT_EQ(problem_in(probes), "the credentials may not write in this bucket (AccessDenied)");
     probes.remove = kDenied;
-    EXPECT_EQ(s3::problem_of(probes), "the credentials may not write and delete in this bucket (AccessDenied)");
+    EXPECT_EQ(problem_in(probes), "the credentials may not write and delete in this bucket (AccessDenied)");
     probes.get = kDenied;
     probes.list = kDenied;
-    EXPECT_EQ(
-        s3::problem_of(probes), "the credentials may not list, read, write and delete in this bucket (AccessDenied)");
+    EXPECT_EQ(problem_in(probes),
+        "the credentials may not list, read, write and delete in this bucket (AccessDenied)");
     probes = fit();
     probes.head = answered(403);
-    EXPECT_EQ(s3::problem_of(probes), "") << "the right to HEAD a bucket is not needed";
+    EXPECT_EQ(problem_in(probes), "") << "the right to HEAD a bucket is not needed";
     probes.get = answered(404, "NoSuchKey");
-    EXPECT_EQ(s3::problem_of(probes), "") << "the first time there is nothing to read, which is read all the same";
-    probes.put = answered(500, "InternalError");
-    EXPECT_EQ(s3::problem_of(probes), "the S3 endpoint answered 500 to the attempt to write (InternalError)");
+    EXPECT_EQ(problem_in(probes), "")
+        << "the first time there is nothing to read, which is read all the same";
+    probes.put = answered(501, "NotImplemented");
+    EXPECT_EQ(problem_in(probes), "the S3 endpoint answered 501 to the attempt to write (NotImplemented)");
+}
+
+// W25
+TEST(BucketCheck, WhatPassesIsNotTheBucketsFault)
+{
+    for (const auto& busy : {answered(500, "InternalError"), answered(503, "SlowDown"), answered(502),
+             answered(429), answered(400, "RequestTimeout")}) {
+        auto probes = fit();
+        probes.put = busy;
+        const auto verdict = s3::verdict_of(probes);
+        EXPECT_EQ(verdict.fault, s3::Fault::server) << busy.status;
+        EXPECT_THAT(verdict.problem, testing::HasSubstr("to the attempt to write"));
+        probes.list = busy;
+        probes.head = busy;
+        EXPECT_EQ(s3::verdict_of(probes).fault, s3::Fault::server) << busy.status;
+        probes.remove = kDenied;
+        EXPECT_EQ(s3::verdict_of(probes).fault, s3::Fault::source) << "a right that is denied stays denied";
+        probes.list = answered(404, "NoSuchBucket");
+        EXPECT_EQ(s3::verdict_of(probes).fault, s3::Fault::source);
+    }
+    EXPECT_EQ(s3::verdict_of(fit()).fault, s3::Fault::none);
 }
 
 TEST(BucketCheck, TellsBucketRegionEndpointAndKeysApart)
@@ -78,7 +108,7 @@ TEST(BucketCheck, TellsBucketRegionEndpointAndKeysApart)
     const auto problem = [](Outcome list) {
         auto probes = fit();
         probes.list = probes.get = probes.put = probes.put_again = probes.remove = std::move(list);
-        return s3::problem_of(probes);
+        return problem_in(probes);
     };
     EXPECT_EQ(problem(answered(404, "NoSuchBucket")), "the bucket does not exist (NoSuchBucket)");
     EXPECT_EQ(problem(answered(301, "PermanentRedirect")),
@@ -87,9 +117,9 @@ TEST(BucketCheck, TellsBucketRegionEndpointAndKeysApart)
         "the bucket is somewhere else: wrong region or endpoint (AuthorizationHeaderMalformed)");
     EXPECT_EQ(problem(answered(403, "SignatureDoesNotMatch")),
         "the credentials are not accepted (SignatureDoesNotMatch)");
-    EXPECT_EQ(problem({0, "", "Couldn't connect to server", false}),
+    EXPECT_EQ(problem({0, "", "Couldn't connect to server", false, false}),
         "the S3 endpoint does not answer: Couldn't connect to server");
-    EXPECT_EQ(problem({0, "", "Couldn't resolve host name", true}),
+    EXPECT_EQ(problem({0, "", "Couldn't resolve host name", true, true}),
         "the S3 endpoint can't be found, or is not on the public internet");
 }
 
@@ -123,22 +153,27 @@ protected:
         try {
             h.run(check.check(source));
         } catch (const Error& error) {
-            EXPECT_EQ(error.code(), Errc::Invalid);
-            EXPECT_EQ(error.wire_code(), "INVALID_S3_BUCKET");
             EXPECT_EQ(std::string(error.what()).find("very-secret"), std::string::npos);
-            return error.what();
+            const auto reply = error_reply(error, h.clock.now(), "/");
+            const bool retry = !reply.headers.empty() && reply.headers.front().first == "Retry-After";
+            EXPECT_EQ(retry, reply.status == 503);
+            return std::to_string(reply.status) + " " + error.wire_code() + ": " + error.what();
         }
         return "";
     }
     Harness h;
 };
 
-TEST_F(BucketCheckOf, AnEndpointThatIsAwayIsAnInvalidBucketWithoutSecrets)
+TEST_F(BucketCheckOf, TheInstallsOwnServerWillBeBackAndAnotherMayNeverHaveBeenThere)
 {
     BucketCheckSettings settings;
     settings.own_endpoint = "http://127.0.0.1:1";
-    EXPECT_THAT(problem(settings, "http://127.0.0.1:1"), testing::HasSubstr("does not answer"));
-    EXPECT_NE(problem(settings, "file:///etc"), "");
+    settings.endpoints = *EndpointRules::parse("127.0.0.0/8");
+    EXPECT_THAT(problem(settings, "http://127.0.0.1:1"),
+        testing::StartsWith("503 S3_UNAVAILABLE: the S3 endpoint does not answer"));
+    EXPECT_THAT(problem(settings, "http://127.0.0.1:2"),
+        testing::StartsWith("400 INVALID_S3_BUCKET: the S3 endpoint does not answer"));
+    EXPECT_THAT(problem(settings, "file:///etc"), testing::StartsWith("400 INVALID_S3_BUCKET"));
 }
 
 /// A port that is open and one that is not, a name that is there and one that is not: all look the same.
@@ -154,15 +189,17 @@ TEST_F(BucketCheckOf, InnerAddressesAreNotConnectedTo)
     ::getsockname(listening, reinterpret_cast<sockaddr*>(&where), &size);
     const auto port = std::to_string(ntohs(where.sin_port));
 
-    const std::string refused = "the S3 endpoint can't be found, or is not on the public internet";
-    for (const auto& host : {"127.0.0.1:" + port, std::string("127.0.0.1:1"), "localhost:" + port, "[::1]:" + port,
-             "0.0.0.0:" + port, std::string("no-such-name.invalid")})
+    const std::string refused =
+        "400 INVALID_S3_BUCKET: the S3 endpoint can't be found, or is not on the public internet";
+    for (const auto& host : {"127.0.0.1:" + port, std::string("127.0.0.1:1"), "localhost:" + port,
+             "[::1]:" + port, "0.0.0.0:" + port, std::string("no-such-name.invalid")})
         EXPECT_EQ(problem({}, "http://" + host), refused) << host;
     EXPECT_LT(::accept(listening, nullptr, nullptr), 0) << "nothing was sent there";
 
     BucketCheckSettings settings;
     settings.endpoints = *EndpointRules::parse("127.0.0.0/8");
-    EXPECT_THAT(problem(settings, "http://127.0.0.1:1"), testing::HasSubstr("does not answer")) << "it was asked";
+    EXPECT_THAT(problem(settings, "http://127.0.0.1:1"), testing::HasSubstr("does not answer"))
+        << "it was asked";
     ::close(listening);
 }
 

@@ -50,6 +50,8 @@ TEST_F(CapacityTest, AStartIsRefusedOnlyWhenEveryNodeIsFull)
         EXPECT_EQ(reply.status, 503u);
         EXPECT_EQ(body(reply).at("error").at("code"), json::value("RESOURCE_LIMIT_EXCEEDED"));
         EXPECT_EQ(reply.headers, (HeaderList{{"Retry-After", "30"}})) << "then the nodes have reported again";
+        EXPECT_STREQ(refused.what(), "no node has memory to spare: the emptiest uses 95 % of its own, and "
+                                     "nothing is started above 90 %");
     }
     put_node("n2", 89.9);
     EXPECT_EQ(start_error(), "none") << "below the limit there is room for one at least";
@@ -76,7 +78,7 @@ TEST_F(CapacityTest, PromisedMemoryCountsAsWell)
 {
     CapacitySettings settings;
     settings.reserved_memory = kGiB;
-    NodeRoom room{"n", true, true, 0, 0, 8 * kGiB, 2 * kGiB, 0, 0};
+    NodeRoom room{"n", true, true, 0, 0, 8 * kGiB, 2 * kGiB, 0, 0, 4};
     EXPECT_EQ(places(room, settings), 5) << "90 % of 8 are 7.2, and 2 are in use";
     room.reserved = 6 * kGiB;
     EXPECT_EQ(places(room, settings), 2);
@@ -101,17 +103,49 @@ TEST_F(CapacityTest, ThoseOnTheirWayHaveTheirPlaceAlready)
     EXPECT_EQ(start_error(), "none");
 }
 
+// W23
+TEST_F(CapacityTest, ATemplateThatNoNodeCanRunIsRefusedByName)
+{
+    WorkspaceTemplate large;
+    large.metadata.name = "large";
+    large.spec.image = "berth/workspace:1";
+    large.spec.limits.cpuLimit = 16;
+    h.put(large);
+    auto node = put_node("n1", 10);
+    node.status.cpuCores = 4;
+    write(node);
+    EXPECT_EQ(start_error(), "none") << "without a template it is two";
+    const Ask wish{"POST", "/api/containers/start", R"({"s3Bucket":"demo","template":"large"})"};
+    EXPECT_EQ(error(wish), "RESOURCE_LIMIT_EXCEEDED 503");
+    try {
+        ask(wish);
+    } catch (const Error& refused) {
+        EXPECT_STREQ(refused.what(), "the template large may use 16 processors, and the largest node has 4");
+    }
+    auto second = put_node("n2", 95); // large enough, and full
+    second.status.cpuCores = 16;
+    write(second);
+    EXPECT_EQ(error(wish), "RESOURCE_LIMIT_EXCEEDED 503") << "the room on the small node does not help";
+    EXPECT_EQ(start_error(), "none");
+    second = put_node("n2", 10);
+    second.status.cpuCores = 16;
+    write(second);
+    EXPECT_EQ(error(wish), "none");
+}
+
 TEST_F(CapacityTest, TheResourceIsRefusedLikeTheVerb)
 {
     put_node("n1", 95);
     const std::string wish = R"({"metadata":{"name":"w1"},"spec":{"s3":{"bucket":"demo"}}})";
     EXPECT_EQ(error({"POST", "/api/v1/orgs/default/workspaces", wish}), "RESOURCE_LIMIT_EXCEEDED 503");
-    EXPECT_EQ(error({"POST", "/api/v1/orgs/default/workspaces?dryRun=1", wish}), "RESOURCE_LIMIT_EXCEEDED 503");
+    EXPECT_EQ(
+        error({"POST", "/api/v1/orgs/default/workspaces?dryRun=1", wish}), "RESOURCE_LIMIT_EXCEEDED 503");
     EXPECT_FALSE(h.find<Workspace>("default", "w1"));
     const std::string rest =
         R"({"metadata":{"name":"w1"},"spec":{"desiredState":"stopped","s3":{"bucket":"demo"}}})";
     EXPECT_EQ(error({"POST", "/api/v1/orgs/default/workspaces", rest}), "none") << "what rests needs no room";
-    EXPECT_EQ(error({"PATCH", "/api/v1/orgs/default/workspaces/w1", R"({"spec":{"desiredState":"running"}})"}),
+    EXPECT_EQ(
+        error({"PATCH", "/api/v1/orgs/default/workspaces/w1", R"({"spec":{"desiredState":"running"}})"}),
         "RESOURCE_LIMIT_EXCEEDED 503");
 }
 
