@@ -23,7 +23,8 @@ def free_port():
 
 
 class Berthd:
-    def __init__(self, binary, s3_url):
+    def __init__(self, binary, s3_url, **environment):
+        """`environment`: settings that differ from those below."""
         self.binary = binary
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="berth-api-"))
         self.port = free_port()
@@ -36,6 +37,7 @@ class Berthd:
             "TRAEFIK_URL": "http://127.0.0.1:1", "RATE_LIMIT_PER_MINUTE": "10000000",
             "API_KEYS": ",".join(f"fuzz-{role}:{role}:{key}" for role, key in self.keys.items()),
             "S3_ENDPOINT": s3_url, "AWS_ACCESS_KEY_ID": "install-key", "AWS_SECRET_ACCESS_KEY": "install-secret",
+            **environment,
         }
 
     def healthy(self):

@@ -4,6 +4,7 @@ import pytest
 
 from support.install import Install
 from support.relay import S3Relay
+from support.templates import Templates
 from support.wait import wait_until
 from support.workspace import Workspace
 
@@ -65,6 +66,22 @@ def start(install, bucket):
     wait_until(install.api.healthy, 60, "the API answers")
     for workspace in starter.made:
         workspace.remove_by_force()
+
+
+@pytest.fixture(scope="session")
+def small_image(install):
+    """The stand-in for the workspace image: it has switches, in files, that survive a restart."""
+    return install.library(". deploy/lib/images.sh; engine_up >&2; ensure_image test-workspace >&2; image_ref test-workspace",
+                           timeout=600).strip().splitlines()[-1]
+
+
+@pytest.fixture
+def templates(api):
+    """Gone again before the test's workspaces are: what is stopped needs none."""
+    made = Templates(api)
+    yield made
+    for name in made.names:
+        made.remove(name)
 
 
 @pytest.fixture(scope="session")

@@ -23,38 +23,6 @@ def short_deadlines(install):
     wait_until(install.api.healthy, 60, "berthd is back with its own deadlines")
 
 
-@pytest.fixture(scope="module")
-def small_image(install):
-    """The stand-in for the workspace image: it has switches, in files, that survive a restart."""
-    return install.library(". deploy/lib/images.sh; engine_up >&2; ensure_image test-workspace >&2; image_ref test-workspace",
-                           timeout=600).strip().splitlines()[-1]
-
-
-class Templates:
-    def __init__(self, api):
-        self.api = api
-        self.names = []
-
-    def put(self, name, image):
-        body = {"metadata": {"name": name}, "spec": {"image": image}}
-        answer = self.api.request("PUT", f"/api/v1/orgs/default/workspacetemplates/{name}", body)
-        assert answer.status in (200, 201), answer
-        self.names.append(name)
-        return name
-
-    def remove(self, name):
-        assert self.api.request("DELETE", f"/api/v1/orgs/default/workspacetemplates/{name}").status in (200, 404)
-
-
-@pytest.fixture
-def templates(api):
-    """Gone again before the test's workspaces are: what is stopped needs none."""
-    made = Templates(api)
-    yield made
-    for name in made.names:
-        made.remove(name)
-
-
 @pytest.fixture
 def small(short_deadlines, small_image, templates, start):
     """small(…) starts a workspace of the small image."""
@@ -115,19 +83,18 @@ def test_bad_health_is_one_restart_then_a_failure_with_its_reason(small, docker)
     workspace.stop()
 
 
-def test_the_editor_itself_hangs_twice(short_deadlines, start, docker):
-    """The real image, as a user would see it: the editor is stopped, comes back in a new container, and is stopped again."""
+def test_the_editor_hangs_and_then_is_ended_for_good(short_deadlines, start, docker):
+    """The real image, as a user would see it: the editor hangs, comes back in a new container, and there is ended for good."""
     workspace = start()
-
-    def hang():
-        workspace.shell("for p in /proc/[0-9]*; do grep -qa /opt/code-server/out/node/entry.js $p/cmdline && kill -STOP ${p#/proc/}; done; true")
-
+    workspace.write("kept.txt", "kept")
     first = workspace.container()
-    hang()
+    workspace.shell("kill -STOP -$(cat /run/berth-ws/code-server.pid)")
     wait_until(lambda: (now := docker.workspace_containers(workspace.id)) and now != [first], 60, "another container")
     workspace.wait_status("running", 60)
-    hang()
-    wait_failed(workspace, "ProbeFailed", 60)
+    workspace.wait_file("kept.txt", "kept")
+    workspace.shell("s6-svc -d /run/berth-ws/services/code-server")
+    explained = wait_failed(workspace, "ProbeFailed", 60)
+    assert "code-server" in explained["blocking"]["message"]
     assert reasons(workspace).count("Unhealthy") == 1
 
 

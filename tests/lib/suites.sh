@@ -14,7 +14,7 @@ test_settings() {
     export BERTH_PRE_WARMED_QUEUE_SIZE=${BERTH_PRE_WARMED_QUEUE_SIZE:-0}
     # Tests call more often than a person, and put servers of their own beside the install.
     export BERTH_RATE_LIMIT_PER_MINUTE=${BERTH_RATE_LIMIT_PER_MINUTE:-100000}
-    export BERTH_S3_ENDPOINT_ALLOW=${BERTH_S3_ENDPOINT_ALLOW:-e2e-s3-relay}
+    export BERTH_S3_ENDPOINT_ALLOW=${BERTH_S3_ENDPOINT_ALLOW:-e2e-s3-relay,e2e-s3-rights}
     unset DOCKER_HOST BERTH_DOCKER_HOST
     results=${BERTH_TEST_RESULTS:-$root/build/test-results}
     export BERTH_TEST_RESULTS=$results

@@ -1,7 +1,7 @@
 """An S3 server that misbehaves on request: a relay in front of the real one.
 
 Runs inside the Swarm (see relay.S3Relay), so that berthd and the node agent reach it by name. Port 8333 is S3, port 8380
-takes orders: POST /mode {"mode": "pass|refuse|slow|down", "rate": bytes per second}, GET /log (what was asked for).
+takes orders: POST /mode {"mode": "pass|refuse|busy|slow|down", "rate": bytes per second}, GET /log (what was asked for).
 """
 
 import http.client
@@ -14,6 +14,8 @@ import threading
 CHUNK = 16 * 1024
 REFUSAL = (b'<?xml version="1.0" encoding="UTF-8"?><Error><Code>AccessDenied</Code>'
            b"<Message>Access Denied</Message></Error>")
+BUSY = b'<?xml version="1.0" encoding="UTF-8"?><Error><Code>SlowDown</Code><Message>Please reduce your rate</Message></Error>'
+REFUSALS = {"refuse": (403, REFUSAL), "busy": (503, BUSY)}
 
 
 class State:
@@ -80,11 +82,12 @@ class Relay(http.server.BaseHTTPRequestHandler):
         if STATE.mode == "down":
             self.close_connection = True
             return
-        if STATE.mode == "refuse":
+        if STATE.mode in REFUSALS:
             self.close_connection = True
-            entry["status"] = 403
-            self.answer(403, [("Content-Type", "application/xml"), ("Connection", "close")],
-                        REFUSAL if self.command != "HEAD" else b"")
+            status, body = REFUSALS[STATE.mode]
+            entry["status"] = status
+            self.answer(status, [("Content-Type", "application/xml"), ("Connection", "close")],
+                        body if self.command != "HEAD" else b"")
             return
         upstream = http.client.HTTPConnection(*UPSTREAM, timeout=60)
         try:
