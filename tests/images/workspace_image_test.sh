@@ -185,6 +185,14 @@ check "Python makes a venv" inside sh -c 'python3 -m venv /tmp/v && /tmp/v/bin/p
 check "Node 24 and npm run" inside sh -c 'node --version | grep -q ^v24 && npm --version && npx --version'
 check "C compiles" inside sh -c 'printf "int main(void){return 0;}" | gcc -xc -o /tmp/a - && /tmp/a'
 
+check "vsock, which no packet filter sees, is closed" inside berth-enter python3 -c 'import errno, socket
+try:
+    socket.socket(socket.AF_VSOCK, socket.SOCK_STREAM)
+except OSError as error:
+    assert error.errno == errno.EAFNOSUPPORT, error
+else:
+    raise AssertionError("there is a socket")'
+
 check "the web port has a page that says what to do" body_has 3000 / 'python3 -m http.server 3000'
 # No dynamic linker to hook into, no SO_REUSEADDR, and the page has just been fetched: the hardest case. It comes first: a server
 # that closes its connections itself keeps such a program from the port for a minute, which is the kernel's rule and not ours.

@@ -1,0 +1,41 @@
+"""Ways around the packet filter (W33), as the user and as root inside: none of them leads anywhere."""
+
+import json
+
+import pytest
+
+from support.reach import in_namespace
+from support.tricks import SCRIPT, try_tricks
+from test_isolation import edge_address, machine_addresses, of_service, outside, pair, port_of  # noqa: F401
+
+
+def facts_of(install, pair, outside):
+    at = {name: edge_address(install, of_service(install, name)) for name in ("berthd", "node", "seaweedfs", "traefik")}
+    ports = {"berthd": 3001, "node": 80, "seaweedfs": 8333, "traefik": 80}
+    tcp = {name: (at[name], port) for name, port in ports.items()}
+    tcp["the other workspace"] = (edge_address(install, pair[1].container()), 8080)
+    for address in machine_addresses():
+        tcp[f"the machine at {address}"] = (address, port_of(install.api.base))
+    subnet = at["traefik"].rsplit(".", 2)[0]
+    hosts = [f"{pair[1].id}-code.localhost", f"{pair[0].id}-code.localhost", "berthd"]
+    return {"tcp": tcp, "traefik": at["traefik"], "hosts": hosts, "outside": outside.address,
+            "broadcasts": [f"{subnet}.255.255", "255.255.255.255", "224.0.0.251"]}
+
+
+@pytest.mark.parametrize("user", ["1000", "0"])
+def test_no_way_around_the_filter(install, pair, outside, user):
+    answers = try_tricks(install.docker, pair[0].container(), user, facts_of(install, pair, outside))
+    assert len(answers) > 50
+    opened = {trick for trick, answer in answers.items() if answer == "open"}
+    assert not opened
+
+
+def test_the_tricks_work_where_there_is_no_filter(install, pair, outside):
+    """The control: from another container's network, as root of the machine."""
+    facts = facts_of(install, pair, outside)
+    facts["tcp"] = {name: facts["tcp"][name] for name in ("berthd", "traefik")}
+    answers = json.loads(in_namespace(install.docker, of_service(install, "berthd"), "python3", "-c", SCRIPT, json.dumps(facts)))
+    ways = ("TCP to", "IPv4 in IPv6 to", "MPTCP to", "fast open to", "TCP from a served port's neighbour to")
+    wanted = {f"{way} traefik" for way in ways} | {f"Traefik's page of {host}" for host in facts["hosts"]}
+    wanted |= {"a raw socket 1", "a packet socket", "a datagram to 224.0.0.251"}
+    assert not {trick: answers[trick] for trick in wanted if answers[trick] != "open"}
