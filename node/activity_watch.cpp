@@ -43,13 +43,13 @@ struct ActivityWatch::Outside {
     std::optional<DisplaySocket> display;
 };
 
-std::string idle_notice(const Workspace& workspace, Time stops_at, Time now)
+std::string idle_notice(const Workspace& workspace, IdleMode install, Time stops_at, Time now)
 {
     const auto left = std::max<Duration>(stops_at - now, Duration{0});
     const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(left).count();
     const auto time = seconds >= 90 ? std::to_string((seconds + 30) / 60) + " minutes"
                                     : std::to_string(std::max<std::int64_t>(seconds, 1)) + " seconds";
-    const bool files_only = workspace.spec.idle.mode == IdleMode::filesOnly;
+    const bool files_only = workspace.spec.idle.mode.value_or(install) == IdleMode::filesOnly;
     return "Berth: nobody uses this workspace: it will be stopped in " + time + ", at " +
            clock_time(stops_at) + " (files are saved). " +
            (files_only ? "Save a file" : "Press a key or save a file") +
@@ -220,7 +220,8 @@ std::vector<ActivitySignal> ActivityWatch::tell()
 
 std::string ActivityWatch::notice() const
 {
-    return warned() ? idle_notice(view_.workspace, *stops_at(), parts_.clock.now()) : "";
+    if (!warned()) return "";
+    return idle_notice(view_.workspace, parts_.config.inactivity_mode, *stops_at(), parts_.clock.now());
 }
 
 /// Into the control volume, for new terminals (`notice`) and the monitor (`idle`), and once into each open

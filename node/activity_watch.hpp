@@ -72,7 +72,8 @@ private:
     std::optional<std::pair<IdleState, std::optional<Time>>> known_; ///< what of the status we have acted on
 };
 
-/// What terminals and the control volume say while a workspace is about to be stopped.
-std::string idle_notice(const Workspace& workspace, Time stops_at, Time now);
+/// What terminals and the control volume say while a workspace is about to be stopped. `install` is the mode of
+/// workspaces that name none.
+std::string idle_notice(const Workspace& workspace, IdleMode install, Time stops_at, Time now);
 
 } // namespace berth

@@ -67,6 +67,8 @@ std::vector<EnvSetting> node_settings(NodeConfig& config)
         env("VOLUMES_DIR", config.volumes_dir, "the engine's folder of volumes, as seen from here"),
         env("PROC_DIR", config.proc_dir,
             "the host's /proc, as seen from here: signs of use are looked for in containers through it"),
+        env("INACTIVITY_MODE", config.inactivity_mode,
+            "as berthd's: a warning says what would keep the workspace"),
         env("EDGE_NETWORK", config.edge_network, "the network whose address is reported"),
         env("INSTALL_ID", config.install_id,
             "look only at containers and volumes of this install; empty: those whose "
@@ -114,11 +116,7 @@ NodeConfig load_node_config(const EnvLookup& lookup)
         const auto lines = read_setting_file(config.node_key_file, "NODE_KEY_FILE");
         config.node_key = Secret{bare_key(lines.front())};
     }
-    if (!config.s3_key_file.empty()) {
-        const auto lines = read_setting_file(config.s3_key_file, "S3_KEY_FILE", 2);
-        config.s3_access_key = lines[0];
-        config.s3_secret_key = Secret{lines[1]};
-    }
+    read_key_pair(config.s3_key_file, "S3_KEY_FILE", config.s3_access_key, config.s3_secret_key);
     while (config.berth_url.ends_with('/')) config.berth_url.pop_back();
     while (config.s3_endpoint.ends_with('/')) config.s3_endpoint.pop_back();
     check(config);

@@ -1,6 +1,7 @@
 #pragma once
 // Settings of berth-node, from environment variables. Read once by main; plain values afterwards.
 
+#include "api/types/workspace.hpp"
 #include "controller/base/log_settings.hpp"
 
 #include <string>
@@ -17,6 +18,7 @@ struct NodeConfig {
     std::string netns_dir = "/var/run/docker/netns";
     std::string volumes_dir = "/var/lib/docker/volumes";
     std::string proc_dir = "/proc";
+    IdleMode inactivity_mode = IdleMode::all;
     std::string edge_network = "berth-edge";
     std::string install_id;
     std::string rclone = "rclone";
