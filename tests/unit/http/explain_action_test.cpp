@@ -127,11 +127,8 @@ TEST(Explain, TheDeadlineIsThatOfTheReconciler)
 
 TEST(Explain, ReasonsAreNamedOnceAndInTheDocumentation)
 {
-    // Wherever in the checkout the test is run from.
-    auto root = std::filesystem::current_path();
-    while (!std::filesystem::exists(root / "docs/LIFECYCLE.md") && root != root.root_path()) root = root.parent_path();
-    std::ifstream file(root / "docs/LIFECYCLE.md");
-    ASSERT_TRUE(file) << "docs/LIFECYCLE.md";
+    std::ifstream file(BERTH_SOURCE_DIR "/docs/LIFECYCLE.md"); // wherever the test is run from
+    ASSERT_TRUE(file) << BERTH_SOURCE_DIR "/docs/LIFECYCLE.md";
     const std::string text{std::istreambuf_iterator<char>(file), {}};
     std::set<std::string_view> seen;
     for (const auto& help : reason_table()) {
