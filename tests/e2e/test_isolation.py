@@ -202,12 +202,23 @@ def test_a_filter_that_was_taken_away_comes_back(install, pair):
     assert_closed(ask(install, one, [target]))
 
 
+def assert_waited_for_its_filter(install, workspace):
+    """The mark names this container's own namespace, and the first process has done nothing before it was there."""
+    own = in_namespace(install.docker, workspace.container(), "python3", "-c",
+                       "import socket, sys; print(int.from_bytes(socket.socket().getsockopt(socket.SOL_SOCKET, 71, 8), sys.byteorder))")
+    assert workspace.shell("cat /run/berth/ready").split()[1] == own.strip()
+    marked, first_act = workspace.shell("stat -c %.Y /run/berth/ready; stat -c %.W /run/berth-ws/enter.sock").split()
+    assert float(marked) <= float(first_act)
+
+
 def test_a_new_container_is_filtered_before_it_runs(install, start):
     workspace = start()
+    assert_waited_for_its_filter(install, workspace)
     before = workspace.container()
     install.docker.run("kill", "--signal=KILL", before)
     wait_until(lambda: workspace.container() != before, 60, "another container runs")
     workspace.wait_status("running")
+    assert_waited_for_its_filter(install, workspace)
     berthd = edge_address(install, of_service(install, "berthd"))
     assert_closed(ask(install, workspace, [["tcp", berthd, 3001], ["tcp", "169.254.169.254", 80]]))
     assert workspace.condition("Isolated")["status"] == "True"
