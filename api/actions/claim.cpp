@@ -66,11 +66,11 @@ bool WarmSlots::is_up(const std::string& node) const
     return ready && ready->status == ConditionStatus::True;
 }
 
-std::optional<WarmSlots::Hold> WarmSlots::take(const std::string& hash) const
+std::optional<WarmSlots::Hold> WarmSlots::take(const std::string& org, const std::string& hash) const
 {
     std::vector<std::pair<std::optional<Time>, Key>> order;
     for (const auto& [key, slot] : *slots_)
-        if (slot.hash == hash && slot.healthy && !held_->contains(key))
+        if (key.org == org && slot.hash == hash && slot.healthy && !held_->contains(key))
             order.emplace_back(slot.warm_since, key);
     std::sort(order.begin(), order.end());
     std::map<std::string, bool> up;

@@ -34,8 +34,9 @@ public:
         Key key_;
         std::shared_ptr<std::set<Key>> held_;
     };
-    /// The oldest slot with this hash (slot_hash) that is healthy, on a node that is up and reports.
-    std::optional<Hold> take(const std::string& hash) const;
+    /// The oldest slot of this org with this hash (slot_hash) that is healthy, on a node that is up and
+    /// reports.
+    std::optional<Hold> take(const std::string& org, const std::string& hash) const;
 
 private:
     struct Slot {

@@ -17,7 +17,7 @@ awaitable<std::optional<Reply>> Containers::claim(
     const auto hash = wanted_slot_hash(store_, {draft.metadata.org, draft.spec.template_}, settings_.flavor);
     std::vector<WarmSlots::Hold> tried; // held till the end: the next look gives another one
     while (hash && tried.size() < kAttempts) {
-        auto slot = slots_.take(*hash);
+        auto slot = slots_.take(draft.metadata.org, *hash);
         if (!slot) break;
         tried.push_back(std::move(*slot));
         auto work = [once, who, draft, vnc_password, hash, key = tried.back().key(),

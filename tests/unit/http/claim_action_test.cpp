@@ -117,6 +117,21 @@ TEST_F(ClaimTest, TheOldestGoodSlotOfTheKindIsTaken)
     EXPECT_EQ(id_of(start()), "down");
 }
 
+TEST_F(ClaimTest, ASlotOfAnotherOrgIsNotGivenAway)
+{
+    WarmPool elsewhere;
+    elsewhere.metadata.org = "other";
+    elsewhere.metadata.name = "default";
+    elsewhere.spec.size = 1;
+    elsewhere = h.put(elsewhere);
+    const auto theirs = slot("theirs", [&](Workspace& w) {
+        w.metadata.org = "other";
+        w.metadata.ownerReferences = {{"WarmPool", "default", elsewhere.metadata.uid}};
+    });
+    EXPECT_NE(id_of(start()), theirs);
+    EXPECT_EQ(h.find<Workspace>("other", theirs)->spec.pool, "default");
+}
+
 TEST_F(ClaimTest, ATemplateHasSlotsOfItsOwn)
 {
     WorkspaceTemplate python;
