@@ -62,7 +62,6 @@ def start_body(install, number):
 
 def claim(install, api, number, claimed):
     """The answer of one start and its milliseconds; it must have been a claim."""
-    import json
     status, data, took = api.ask("POST", "/api/containers/start", start_body(install, number))
     if status != 201:
         raise RuntimeError(f"start: {status} {data[:300]!r}")

@@ -36,6 +36,8 @@ class Install:
 
     def call(self, method, path, expect, body=None):
         status, data = ask(self.api.port, method, path, self.key, body, self.api.hostname)
+        if status == 429:
+            raise RuntimeError("the install limits calls: deploy it with BERTH_RATE_LIMIT_PER_MINUTE=0")
         if status not in (expect if isinstance(expect, tuple) else (expect,)):
             raise RuntimeError(f"{method} {path}: {status} {data[:300]!r}")
         return json.loads(data)
