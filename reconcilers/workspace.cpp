@@ -12,6 +12,7 @@ namespace berth {
 namespace {
 
 constexpr Duration kWatchFor = std::chrono::seconds{3};
+constexpr Duration kOpenAgain = std::chrono::seconds{2};
 constexpr Duration kDoubt = std::chrono::seconds{60};
 
 Time last_change(const Workspace& workspace)
@@ -92,6 +93,9 @@ awaitable<Plan> WorkspaceReconciler::step(Workspace& workspace)
         break;
     case Step::Remove:
         co_await remove(plan.service_id);
+        break;
+    case Step::Open:
+        if (!co_await open(plan.service_id)) plan.next_look = kOpenAgain;
         break;
     }
     co_return plan;
@@ -251,6 +255,22 @@ awaitable<> WorkspaceReconciler::forget_report(const Workspace& workspace)
         if (report && report->spec.workspaceUid == uid) txn.remove<WorkspaceReport>(key);
     };
     co_await store_.transact(std::move(forget));
+}
+
+/// From Docker's own words of now: only the labels may differ, or the Swarm would replace the task. False: not
+/// yet; the claim that is being written down does not wait for it.
+awaitable<bool> WorkspaceReconciler::open(std::string service_id)
+{
+    try {
+        auto live = co_await docker_.find_service(service_id);
+        if (!live || !open_route(live->Spec)) co_return true;
+        co_await docker_.update_service(live->ID, live->Version.Index, std::move(live->Spec));
+    } catch (const Error& error) {
+        log::warning("a claimed workspace's route still asks", {{"service", service_id}, {"error", error.what()}});
+        co_return false;
+    }
+    observed_.poke();
+    co_return true;
 }
 
 awaitable<> WorkspaceReconciler::remove(std::string service_id)

@@ -38,6 +38,7 @@ private:
     awaitable<bool> probe(const Workspace& workspace);
     awaitable<> create(Workspace& workspace, const Flavor& flavor, const std::string& settings_hash);
     awaitable<> forget_report(const Workspace& workspace);
+    awaitable<bool> open(std::string service_id);
     awaitable<> remove(std::string service_id);
     awaitable<> judge_idle(Workspace& workspace, const Seen& seen, Plan& plan);
     awaitable<> stop_idle(const Workspace& workspace, std::optional<ActivityStatus> before);

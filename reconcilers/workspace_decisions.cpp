@@ -126,6 +126,16 @@ void mark_failed(
     enter_phase(status, Phase::failed, std::move(why.reason), std::move(why.message), now);
 }
 
+namespace {
+
+const char* name_of(Step step)
+{
+    if (step == Step::Open) return "open";
+    return step == Step::Create ? "create" : "remove";
+}
+
+} // namespace
+
 /// One line per decision; looks that change nothing are no decisions.
 void WorkspaceDecider::note()
 {
@@ -141,7 +151,7 @@ void WorkspaceDecider::note()
     else if (other_phase)
         decision.step = "enter " + std::string(detail::enumerator_name(st_.phase));
     else if (plan_.step != Step::None)
-        decision.step = plan_.step == Step::Create ? "create" : "remove";
+        decision.step = name_of(plan_.step);
     else if (rests)
         return;
     if (decision.reason.empty()) return;

@@ -21,6 +21,7 @@ struct ServiceFacts {
     std::int64_t incarnation = 0;
     std::string request_hash; ///< of what the workspace itself asked for when it was created
     bool altered = false;     ///< somebody changed it since
+    bool guarded = false;     ///< its labels let Traefik ask Berth about each request, as for a slot
 };
 
 /// waiting: no node yet. placed: on a node, on its way to running. ended: its container is over. refused: it
@@ -60,11 +61,12 @@ struct Seen {
     Time watching_since{};             ///< nobody has listened to agents before
 };
 
-enum class Step { None, Create, Remove };
+/// Open: takes the guard of a slot off the service's labels; its task goes on.
+enum class Step { None, Create, Remove, Open };
 
 struct Plan {
     Step step = Step::None;
-    std::string service_id; ///< of Remove
+    std::string service_id; ///< of Remove and Open
     WorkspaceStatus status;
     std::optional<Duration> next_look; ///< unset: only when something changes
     bool in_transition = false;        ///< worth watching Docker closely

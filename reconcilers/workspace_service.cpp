@@ -96,7 +96,8 @@ json::array mounts_json(const std::vector<docker::Mount>& mounts)
     return out;
 }
 
-/// A slot's container keeps the environment that it was made with; what a claim brings reaches it by /run/berth.
+/// A slot's container keeps the environment that it was made with; what a claim brings reaches it by
+/// /run/berth.
 bool keeps_slot_environment(const Workspace& workspace)
 {
     const auto& status = workspace.status;
@@ -173,6 +174,15 @@ std::string spec_hash(const docker::ServiceSpec& spec)
     return hash_of(facts);
 }
 
+bool open_route(docker::ServiceSpec& spec)
+{
+    const auto id = label(spec.Labels, kNameLabel);
+    if (!has_route_guard(spec.Labels, id)) return false;
+    remove_route_guard(spec.Labels, id);
+    spec.Labels[std::string(kSpecHashLabel)] = spec_hash(spec);
+    return true;
+}
+
 ServiceFacts facts_of(const docker::Service& service, const std::string& install_id)
 {
     const auto& labels = service.Spec.Labels;
@@ -184,6 +194,7 @@ ServiceFacts facts_of(const docker::Service& service, const std::string& install
     facts.incarnation = number(label(labels, kIncarnationLabel));
     facts.request_hash = label(labels, kRequestHashLabel);
     facts.altered = label(labels, kSpecHashLabel) != spec_hash(service.Spec);
+    facts.guarded = has_route_guard(labels, label(labels, kNameLabel));
     return facts;
 }
 

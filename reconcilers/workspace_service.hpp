@@ -35,6 +35,9 @@ std::string settings_hash(const Workspace& workspace, const std::optional<Worksp
 /// Over the parts that Docker gives back as they were sent, and without the hash itself.
 std::string spec_hash(const docker::ServiceSpec& spec);
 
+/// Takes the guard of a slot off its labels; what its task is made of stays as it is. False: it has none.
+bool open_route(docker::ServiceSpec& spec);
+
 ServiceFacts facts_of(const docker::Service& service, const std::string& install_id);
 TaskFacts facts_of(const docker::Task& task);
 /// Whether the task's container belongs to this workspace (by uid and install).

@@ -127,6 +127,10 @@ void WorkspaceDecider::keep_running()
     if (service.altered) return replace("ChangedByHand", "its service was changed by somebody else");
     if (service.request_hash != seen_.request_hash && !seen_.obstacle)
         return replace("SpecChanged", "restarting with what was changed");
+    if (service.guarded && !is_slot()) {
+        plan_.step = Step::Open;
+        plan_.service_id = service.id;
+    }
     follow_tasks();
 }
 

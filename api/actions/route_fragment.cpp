@@ -105,10 +105,7 @@ json::array middlewares_of(bool guarded, const std::string& strip_name)
 
 bool needs_guard(const Workspace& workspace)
 {
-    const auto& status = workspace.status;
-    if (!workspace.spec.pool.empty() || status.phase == Phase::warm) return true;
-    const bool handed_over = status.observedClaim == workspace.spec.claim;
-    return status.claimedIncarnation != 0 && status.incarnation == status.claimedIncarnation && !handed_over;
+    return !workspace.spec.pool.empty() || workspace.status.phase == Phase::warm;
 }
 
 std::optional<RouteFragment> route_fragment(const Workspace& workspace, const RouteSettings& settings)

@@ -18,7 +18,8 @@ struct RouteFragment {
 
 /// Nothing for a workspace that has no address or is not wanted running. A slot that nobody has claimed has
 /// routes behind a guard that asks Berth about each request, so that a claim needs no new table; the guard
-/// goes when the agent has acknowledged the claim.
+/// goes with the reconciler's first look at the claim, however long the files take: an open workspace must not
+/// depend on Berth being there.
 std::optional<RouteFragment> route_fragment(const Workspace& workspace, const RouteSettings& settings);
 
 /// What does not depend on any workspace: the page of those that don't run, and the middlewares that the
@@ -29,7 +30,7 @@ RouteFragment constant_routes(const RouteSettings& settings);
 /// old.
 std::string encode_routes(const std::map<Key, RouteFragment>& fragments, const RouteFragment& constant = {});
 
-/// Whether requests to it must be asked about: a slot that is not claimed, or not yet handed over.
+/// Whether requests to it must be asked about: a slot that is not claimed, or whose claim nobody has seen yet.
 bool needs_guard(const Workspace& workspace);
 
 } // namespace berth

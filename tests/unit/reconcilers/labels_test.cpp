@@ -62,7 +62,7 @@ TEST_F(Labels, EntryPointAndCertificates)
     EXPECT_EQ(all.at("traefik.http.routers.abc-web.tls.certresolver"), "le");
 }
 
-TEST_F(Labels, ASlotKeepsItsGuardForLife)
+TEST_F(Labels, ASlotHasAGuardThatComesOffAndLeavesTheRest)
 {
     workspace.spec.pool = "small";
     workspace.status.incarnation = 1;
@@ -70,11 +70,19 @@ TEST_F(Labels, ASlotKeepsItsGuardForLife)
     EXPECT_EQ(slot.at("traefik.http.routers.abc-code.middlewares"), "abc-slot,abc-clean");
     EXPECT_EQ(slot.at("traefik.http.middlewares.abc-slot.forwardauth.address"),
         "http://berthd:3001/api/v1/edge/slot");
-    workspace.spec.pool.clear();
-    workspace.status.claimedIncarnation = 1;
-    EXPECT_EQ(labels(), slot);
-    workspace.status.incarnation = 2;
-    EXPECT_FALSE(labels().contains("traefik.http.routers.abc-code.middlewares"));
+    for (const auto routing : {RoutingMode::host, RoutingMode::path}) {
+        settings.address.routing = routing;
+        workspace.spec.pool = "small";
+        auto opened = labels();
+        EXPECT_TRUE(has_route_guard(opened, "abc"));
+        EXPECT_FALSE(has_route_guard(opened, "other"));
+        workspace.spec.pool.clear();
+        remove_route_guard(opened, "abc");
+        EXPECT_EQ(opened, labels()) << "as if it had never been a slot";
+        EXPECT_FALSE(has_route_guard(opened, "abc"));
+        remove_route_guard(opened, "abc");
+        EXPECT_EQ(opened, labels());
+    }
     workspace.spec.pool = "small";
     settings.api_url.clear();
     EXPECT_TRUE(labels().empty()) << "nobody to ask: no route";

@@ -21,10 +21,11 @@ protected:
         settings.flavor.image = "berth/workspace:1";
         return settings;
     }
+    virtual WorkspaceReconciler& workspaces() { return reconciler; }
     void SetUp() override
     {
         h.run(ensure_swarm(h.docker, swarm_settings()));
-        h.add<Workspace>(reconciler);
+        h.add<Workspace>(workspaces());
         h.add<WarmPool>(pools);
         h.start();
         h.observe();
@@ -168,6 +169,42 @@ TEST_F(WarmPoolTest, AClaimedSlotIsReplacedAndNeverLookedAtAgain)
     ASSERT_TRUE(h.engine.service("ws-" + id));
     EXPECT_EQ(h.engine.service("ws-" + id)->ID, service);
     EXPECT_EQ(h.engine.services().size(), 1u);
+}
+
+class LabelledPoolTest : public WarmPoolTest {
+protected:
+    static WorkspaceSettings label_settings()
+    {
+        auto labelled = settings();
+        labelled.route_labels = true;
+        labelled.api_url = "http://berthd:3001";
+        return labelled;
+    }
+    WorkspaceReconciler& workspaces() override { return with_labels; }
+    bool asks(const std::string& id)
+    {
+        return h.engine.service("ws-" + id)
+            ->Spec.Labels.contains("traefik.http.routers." + id + "-code.middlewares");
+    }
+    WorkspaceReconciler with_labels{h.store(), h.docker, h.observed, proxy, h.clock, label_settings()};
+};
+
+// W24, W42
+TEST_F(LabelledPoolTest, AClaimTakesTheGuardOffAndLeavesTheContainer)
+{
+    put_pool(1);
+    work();
+    const auto id = warm().front();
+    const auto container = h.engine.container_of("ws-" + id)->Id;
+    EXPECT_TRUE(asks(id));
+    h.engine.inject({.kind = Fault::Kind::Refuse, .call = "GET /services/"});
+    claim(id);
+    EXPECT_EQ(phase(id), Phase::running) << "whatever Docker says";
+    h.advance(std::chrono::seconds{5});
+    EXPECT_FALSE(asks(id));
+    EXPECT_EQ(phase(id), Phase::running);
+    EXPECT_EQ(ws(id).status.incarnation, 1) << "not taken for a change by hand";
+    EXPECT_EQ(h.engine.container_of("ws-" + id)->Id, container);
 }
 
 TEST_F(WarmPoolTest, ADeletedPoolTakesItsUnclaimedSlotsAlong)

@@ -124,6 +124,22 @@ TEST(Claim, IsRunningAtOnceAndReplacesNothing)
     EXPECT_LE(*got.next_look, kLimits.claim_deadline);
 }
 
+TEST(Claim, OpensTheRouteThatAsked)
+{
+    auto seen = a_healthy_look(a_slot_report());
+    seen.service->guarded = true;
+    EXPECT_EQ(plan(a_slot(Phase::warm), seen).step, Step::None) << "nobody has it yet";
+    const auto got = plan(claimed(a_slot(Phase::warm)), seen);
+    EXPECT_EQ(got.step, Step::Open);
+    EXPECT_EQ(got.service_id, seen.service->id);
+    EXPECT_EQ(got.status.incarnation, 2);
+    auto later = claimed(a_slot(Phase::warm));
+    later.status = got.status;
+    EXPECT_EQ(plan(later, seen).step, Step::Open) << "until it is done";
+    seen.service->guarded = false;
+    EXPECT_EQ(plan(later, seen).step, Step::None);
+}
+
 TEST(Claim, TheServiceStaysEqualThroughIt)
 {
     auto slot = a_slot(Phase::warm);
