@@ -45,6 +45,39 @@ def test_a_claim_opens_it_and_the_guard_goes(install, api, bucket, start, slot):
     workspace = start.adopt(answer)
     assert workspace.id == name and answer["status"] == "running"
     assert workspace.page("codeServer", "/healthz").status == 200, "serves with the answer"
-    wait_until(lambda: all("middlewares" not in router for router in routers(install, name).values()), 30, "the guard is gone")
+    wait_open(install, name)
     assert workspace.page("codeServer", "/healthz").status == 200
     workspace.stop()
+
+
+def wait_open(install, name):
+    """Traefik reads the table within milliseconds; that it has done so can't be seen from outside."""
+    wait_until(lambda: all("middlewares" not in router for router in routers(install, name).values()), 10, "the guard is gone")
+
+
+# W24, W44
+def test_a_claimed_one_serves_while_berthd_is_away_also_before_its_files_are_there(docker, install, api, bucket, start, slot):
+    name = slot["metadata"]["name"]
+    agents = docker.service_containers(install.service("node"))
+    for agent in agents:
+        docker.run("pause", agent)
+    try:
+        workspace = start.adopt(api.expect(201, "POST", "/api/containers/start", {"s3Bucket": bucket}))
+        assert workspace.id == name
+        wait_open(install, name)
+        assert workspace.condition("Claimed")["status"] == "False", "nobody has restored anything yet"
+        with install.without_berthd():
+            for _ in range(20):
+                assert workspace.page("codeServer", "/healthz").status == 200
+    finally:
+        for agent in agents:
+            docker.run("unpause", agent)
+    wait_until(lambda: workspace.condition("Claimed")["status"] == "True", 60, "the agent has taken the claim")
+
+
+def test_an_unclaimed_one_opens_to_nobody_while_berthd_is_away(install, slot):
+    with install.without_berthd():
+        for url in slot["status"]["urls"].values():
+            answer = install.page(url)
+            assert answer.status >= 400 and slot["metadata"]["name"] not in answer.text, answer
+    assert install.page(slot["status"]["urls"]["codeServer"]).status == 404

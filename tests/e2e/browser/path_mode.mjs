@@ -2,19 +2,11 @@
 // object from standard input
 //   {codeServer, webServer, folder, file, executablePath, screenshots}
 // and prints one line of JSON: {"link": "ok", "reload": "ok", "web": "ok", "strays": [paths outside of the workspace's own]}.
-import { chromium } from "playwright-core";
-import fs from "node:fs";
-import path from "node:path";
+import { explain, launch, newPage, picture, readJob } from "./editor.mjs";
 
-const job = JSON.parse(fs.readFileSync(0, "utf8"));
-fs.mkdirSync(job.screenshots, { recursive: true });
-const browser = await chromium.launch({
-    executablePath: job.executablePath,
-    args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-proxy-server"],
-});
-const context = await browser.newContext({ viewport: { width: 1280, height: 800 } });
-const page = await context.newPage();
-page.setDefaultTimeout(60000);
+const job = readJob();
+const browser = await launch(job);
+const page = await newPage(browser);
 
 const origin = new URL(job.codeServer).origin;
 const strays = new Set();
@@ -64,9 +56,9 @@ for (const [name, step] of Object.entries(steps)) {
         await step();
         result[name] = "ok";
     } catch (error) {
-        result[name] = String(error.message ?? error).split("\n").slice(0, 4).join(" | ");
+        result[name] = explain(error);
     }
-    await page.screenshot({ path: path.join(job.screenshots, `path-${name}.png`) }).catch(() => {});
+    await picture(job, page, `path-${name}`);
 }
 await browser.close();
 console.log(JSON.stringify({ ...result, strays: [...strays] }));

@@ -3,19 +3,11 @@
 //   {codeServer, key, executablePath, screenshots}
 // and prints one line of JSON: {"page": "ok", "wrongKey": "ok", "start": "ok", "violations": [what the page's policy forbade],
 // "stored": [what the page left in the browser], "seen": [headers and paths of requests that carried the key]}.
-import { chromium } from "playwright-core";
-import fs from "node:fs";
-import path from "node:path";
+import { explain, launch, newPage, picture, readJob } from "./editor.mjs";
 
-const job = JSON.parse(fs.readFileSync(0, "utf8"));
-fs.mkdirSync(job.screenshots, { recursive: true });
-const browser = await chromium.launch({
-    executablePath: job.executablePath,
-    args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-proxy-server"],
-});
-const context = await browser.newContext({ viewport: { width: 1280, height: 800 } });
-const page = await context.newPage();
-page.setDefaultTimeout(60000);
+const job = readJob();
+const browser = await launch(job);
+const page = await newPage(browser);
 const violations = [], seen = new Set();
 page.on("console", (message) => {
     if (message.text().includes("Content Security Policy")) violations.push(message.text());
@@ -53,9 +45,9 @@ for (const [name, step] of Object.entries(steps)) {
         await step();
         result[name] = "ok";
     } catch (error) {
-        result[name] = String(error.message ?? error).split("\n").slice(0, 4).join(" | ");
+        result[name] = explain(error);
     }
-    await page.screenshot({ path: path.join(job.screenshots, `start-${name}.png`) }).catch(() => {});
+    await picture(job, page, `start-${name}`);
     if (name === "wrongKey") result.violations = [...violations];
 }
 await browser.close();

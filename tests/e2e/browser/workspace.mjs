@@ -3,47 +3,15 @@
 // (`saved` is the command that prints the file as it is on disk in the workspace)
 // and prints one line of JSON: {"editor": "ok", "desktop": "ok", "desktopRefused": "ok", "web": "ok"} with what went
 // wrong in place of "ok". A screenshot of each page goes to the folder `screenshots`.
-import { chromium } from "playwright-core";
-import { execFileSync } from "node:child_process";
-import fs from "node:fs";
-import path from "node:path";
+import { explain, launch, newPage, openEditor, picture, readJob, save, typeAtEnd } from "./editor.mjs";
 
-const job = JSON.parse(fs.readFileSync(0, "utf8"));
-fs.mkdirSync(job.screenshots, { recursive: true });
-
-async function picture(page, name) {
-    await page.screenshot({ path: path.join(job.screenshots, `${name}.png`) }).catch(() => {});
-}
-
-async function until(condition, milliseconds, what) {
-    const deadline = Date.now() + milliseconds;
-    while (!condition()) {
-        if (Date.now() > deadline) throw new Error(`gave up waiting: ${what}`);
-        await new Promise((resolve) => setTimeout(resolve, 200));
-    }
-}
+const job = readJob();
 
 /** Opens the file by name, types at its end and saves, all with the keyboard. */
 async function editor(page) {
-    await page.goto(job.codeServer + "?folder=/workspace", { waitUntil: "domcontentloaded" });
-    await page.locator(".monaco-workbench .part.editor").waitFor({ timeout: 60000 });
-    const trust = page.getByRole("button", { name: /trust the authors/i });
-    await Promise.race([
-        trust.waitFor({ timeout: 5000 }).then(() => trust.click()).catch(() => {}),
-        page.locator(".explorer-folders-view .monaco-list-row").first().waitFor({ timeout: 30000 }),
-    ]);
-    const row = page.locator(".explorer-folders-view .monaco-list-row", { hasText: job.file });
-    await row.waitFor({ timeout: 30000 });
-    if (await trust.isVisible()) await trust.click();
-    await row.dblclick();
-    const tab = page.locator(`.tabs-container .tab[data-resource-name="${job.file}"]`);
-    await tab.waitFor({ timeout: 30000 });
-    await page.locator(".editor-instance .view-lines").first().click();
-    await page.keyboard.press("Control+End");
-    await page.keyboard.type(job.text);
-    await page.locator(".editor-instance .view-lines", { hasText: job.text.trim() }).first().waitFor({ timeout: 10000 });
-    await page.keyboard.press("Control+s");
-    await until(() => execFileSync(job.saved[0], job.saved.slice(1), { encoding: "utf8" }).endsWith(job.text), 15000, "the file is saved");
+    await openEditor(page, job.codeServer, job.file);
+    await typeAtEnd(page, job.file, job.text);
+    await save(page, job.saved, job.text);
 }
 
 async function openDesktop(page, password) {
@@ -82,23 +50,18 @@ async function web(page) {
     if (text.trim().length < 10) throw new Error("the page is empty");
 }
 
-const browser = await chromium.launch({
-    executablePath: job.executablePath,
-    args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-proxy-server"],
-});
+const browser = await launch(job);
 const result = {};
 for (const [name, visit] of Object.entries({ web, editor, desktop, desktopRefused })) {
-    const context = await browser.newContext({ viewport: { width: 1280, height: 800 } });
-    const page = await context.newPage();
-    page.setDefaultTimeout(30000);
+    const page = await newPage(browser);
     try {
         await visit(page);
         result[name] = "ok";
     } catch (error) {
-        result[name] = String(error.message ?? error).split("\n").slice(0, 4).join(" | ");
+        result[name] = explain(error);
     }
-    await picture(page, name);
-    await context.close();
+    await picture(job, page, name);
+    await page.context().close();
 }
 await browser.close();
 console.log(JSON.stringify(result));

@@ -1,5 +1,6 @@
 """The install under test, as setup-local.sh made it."""
 
+import contextlib
 import os
 import pathlib
 import shlex
@@ -8,6 +9,7 @@ import subprocess
 from .api import Api, page
 from .docker import Docker
 from .s3 import S3
+from .wait import wait_until
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 SETUP = ROOT / "deploy" / "setup-local.sh"
@@ -51,6 +53,18 @@ class Install:
         lines = file.read_text().splitlines(keepends=True)
         file.write_text("".join(line for line in lines if line.split("=", 1)[0] not in names))
         self.deploy()
+
+    @contextlib.contextmanager
+    def without_berthd(self):
+        """No berthd at all, until the end of the block."""
+        name = self.service("berthd")
+        self.docker.run("service", "update", "--detach", "--quiet", "--replicas=0", name)
+        try:
+            wait_until(lambda: not self.docker.service_containers(name), 60, "berthd is gone")
+            yield
+        finally:
+            self.docker.run("service", "update", "--detach", "--quiet", "--replicas=1", name)
+            wait_until(self.api.healthy, 60, "berthd is back")
 
     def library(self, script, timeout=180):
         """Runs bash with the install's shell library loaded (engine_up, engine_down, …)."""
