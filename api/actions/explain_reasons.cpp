@@ -26,6 +26,7 @@ constexpr ReasonHelp kTable[] = {
     {"TaskRejected", "Docker to start the container; it is tried again every 20 s", "see Docker's message"},
     {"ForeignService", "the service's name to be free", "remove the foreign service of that name"},
     {"NameTaken", "the service's name to be free", "remove the foreign service of that name"},
+    {"OldService", "the service of its last container to be gone", "nothing"},
     {"ContainerStarting", "Docker to start the container", "nothing; a large image takes its time to arrive"},
     {"StartTimeout", "nothing any more: the container did not start in time",
         "see the decisions; then POST …/start, or raise START_TIMEOUT"},
@@ -70,6 +71,8 @@ constexpr ReasonHelp kTable[] = {
         "POST …/sync/confirm-deletes, or bring the files back"},
     {"Unconfirmed", "the agent of the node to confirm that the files are saved",
         "look whether berth-node runs on that node; DELETE with force=1 gives the files up"},
+    {"FilesFound", "files that were found on a node to arrive in S3", "nothing; sync shows how far it is"},
+    {"LeftBehind", "a service that was left behind to be gone", "nothing"},
     {"CleaningUp", "the node to remove what is left", "nothing"},
 };
 
