@@ -17,12 +17,6 @@ namespace {
     throw Error{Errc::NotFound, std::string(kind.kind) + " " + to_string(key) + " does not exist"};
 }
 
-EntryPtr stored_entry(detail::Batch& batch, std::string_view plural, const Key& key)
-{
-    auto text = batch.get(Family::Objects, detail::object_key(plural, key));
-    return text ? detail::make_entry(plural, std::move(*text)) : nullptr;
-}
-
 /// Writes an object of any kind with its index and its change. Sets metadata.resourceVersion.
 void put(detail::Batch& batch, std::string_view plural, Op op, json::object object, const EntryPtr& old)
 {
@@ -58,7 +52,7 @@ void release_owned(detail::Batch& batch, const std::string& uid)
 {
     for (const auto& [index_key, unused] : batch.with_prefix(Family::Index, detail::owner_prefix(uid))) {
         const auto target = detail::index_target(index_key);
-        const auto owned = stored_entry(batch, target.plural, target.key);
+        const auto owned = batch.object(target.plural, target.key);
         if (!owned) continue; // went with another object of this cascade
         auto meta = meta_of(owned);
         std::erase_if(meta.ownerReferences, [&](const auto& owner) { return owner.uid == uid; });
@@ -152,12 +146,12 @@ bool Txn::take_metadata(Meta& into, const Meta& from, bool spec_changed)
 void Txn::write(const KindInfo& kind, Op op, json::object object, Meta& meta)
 {
     const Key key{meta.org, meta.name};
-    const auto old = op == Op::Added ? nullptr : stored_entry(batch_, kind.plural, key);
+    const auto old = op == Op::Added ? nullptr : batch_.object(kind.plural, key);
     put(batch_, kind.plural, op, std::move(object), old);
     meta.resourceVersion = std::to_string(revision());
 }
 
-EntryPtr Txn::find(std::string_view plural, const Key& key) { return stored_entry(batch_, plural, key); }
+EntryPtr Txn::find(std::string_view plural, const Key& key) { return batch_.object(plural, key); }
 
 std::vector<EntryPtr> Txn::entries(std::string_view plural, const Selector& selector)
 {
@@ -178,14 +172,14 @@ std::vector<EntryPtr> Txn::entries(std::string_view plural, const Selector& sele
             take(detail::make_entry(plural, std::move(text)));
     } else {
         for (const auto& [key, unused] : batch_.with_prefix(Family::Index, index))
-            take(stored_entry(batch_, plural, detail::index_target(key).key));
+            take(batch_.object(plural, detail::index_target(key).key));
     }
     return found;
 }
 
 bool Txn::add_finalizer(const KindInfo& kind, const Key& key, std::string_view finalizer)
 {
-    const auto old = stored_entry(batch_, kind.plural, key);
+    const auto old = batch_.object(kind.plural, key);
     if (!old || old->deleting) return false;
     auto meta = meta_of(old);
     if (std::find(meta.finalizers.begin(), meta.finalizers.end(), finalizer) != meta.finalizers.end())
@@ -197,7 +191,7 @@ bool Txn::add_finalizer(const KindInfo& kind, const Key& key, std::string_view f
 
 void Txn::remove_finalizer(const KindInfo& kind, const Key& key, std::string_view finalizer)
 {
-    const auto old = stored_entry(batch_, kind.plural, key);
+    const auto old = batch_.object(kind.plural, key);
     if (!old) return;
     auto meta = meta_of(old);
     if (std::erase(meta.finalizers, finalizer) == 0) return;
@@ -209,7 +203,7 @@ void Txn::remove_finalizer(const KindInfo& kind, const Key& key, std::string_vie
 
 bool Txn::remove(const KindInfo& kind, const Key& key)
 {
-    const auto old = stored_entry(batch_, kind.plural, key);
+    const auto old = batch_.object(kind.plural, key);
     if (!old) return false;
     auto meta = meta_of(old);
     if (meta.finalizers.empty()) {

@@ -6,6 +6,7 @@
 #include <openssl/evp.h>
 #include <openssl/rand.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 
@@ -48,8 +49,16 @@ std::string random_text(std::size_t length, std::string_view alphabet)
 
 std::string make_uuid()
 {
+    // Drawn for many ids at once: a call costs more than its bytes. They are no secret.
+    thread_local std::array<unsigned char, 1024> drawn;
+    thread_local std::size_t used = drawn.size();
     std::array<unsigned char, 16> bytes;
-    fill(bytes);
+    if (used == drawn.size()) {
+        fill(drawn);
+        used = 0;
+    }
+    std::copy_n(drawn.begin() + static_cast<std::ptrdiff_t>(used), bytes.size(), bytes.begin());
+    used += bytes.size();
     const auto since_epoch = std::chrono::system_clock::now().time_since_epoch();
     auto ms = std::uint64_t(std::chrono::duration_cast<std::chrono::milliseconds>(since_epoch).count());
     for (int i = 5; i >= 0; --i, ms >>= 8) bytes[std::size_t(i)] = static_cast<unsigned char>(ms & 0xff);
@@ -62,9 +71,11 @@ std::string make_uuid()
 
 std::string sha256_hex(std::string_view bytes)
 {
+    // Fetched once: to find it by its name costs more than to hash a key.
+    static const EVP_MD* const algorithm = EVP_MD_fetch(nullptr, "SHA256", nullptr);
     std::array<unsigned char, 32> digest{};
     unsigned size = 0;
-    if (EVP_Digest(bytes.data(), bytes.size(), digest.data(), &size, EVP_sha256(), nullptr) != 1)
+    if (EVP_Digest(bytes.data(), bytes.size(), digest.data(), &size, algorithm, nullptr) != 1)
         throw Error{Errc::Internal, "SHA-256 failed"};
     return hex(digest.data(), size);
 }
