@@ -20,6 +20,7 @@ struct RemoteFile {
     std::string etag{};                  ///< without quotes; what it is made of is the server's business
     std::optional<Time> modified{};      ///< as the server saw it; not kept in the journal
     std::optional<std::int64_t> mtime{}; ///< the file's own time, where the call tells it; not kept
+    std::optional<Time> written{}; ///< when an agent wrote this version, where the call tells it; not kept
     bool operator==(const RemoteFile&) const = default;
     /// Whether both are the same version.
     bool same(const RemoteFile& other) const

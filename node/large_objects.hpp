@@ -8,6 +8,7 @@ namespace berth {
 
 /// From this size on, in bytes.
 inline constexpr std::int64_t kLargeObject = 64 << 20;
+constexpr bool is_large(std::int64_t size) { return size >= kLargeObject; }
 
 /// Lives on the I/O thread; `rclone` outlives it. Keys are whole keys of the bucket, spelled as S3 shall see
 /// them. Errors as of ObjectStore.

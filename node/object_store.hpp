@@ -28,6 +28,7 @@ struct PutItem {
     std::int64_t mtime = 0; ///< ns since 1970
     std::string sha256{};
     Expect expect{};
+    std::optional<Time> written{}; ///< kept with the object and with its copies in the trash
 };
 struct GetItem {
     std::string path;

@@ -13,9 +13,18 @@ namespace {
 
 /// A page's keys; more than this many pages are a server that goes round in circles.
 constexpr int kMaxPages = 20'000;
-/// Requests that an rclone call makes for an object beside its parts, and the size of a part in bytes.
+constexpr const char* kWrittenHeader = "x-amz-meta-berth-written";
+/// Requests that an rclone call makes for an object beside its parts.
 constexpr std::int64_t kLargeOverhead = 4;
-constexpr std::int64_t kPart = 5 << 20;
+
+/// About as many requests as rclone makes for one large object: up to 200 MiB go in one, then come parts
+/// of 5.
+std::int64_t large_requests(std::int64_t size)
+{
+    constexpr std::int64_t kWhole = 200 << 20;
+    constexpr std::int64_t kPart = 5 << 20;
+    return kLargeOverhead + (size <= kWhole ? 0 : size / kPart);
+}
 
 Error failure_of(const S3Answer& answer, const std::string& what)
 {
@@ -178,7 +187,8 @@ awaitable<RemoteFiles> S3Store::head(Paths paths)
         files[paths[i]] = {.size = std::atoll(answer.header("content-length").c_str()),
             .etag = bare_etag(answer.header("etag")),
             .modified = parse_http_date(answer.header("last-modified")),
-            .mtime = parse_mtime_header(answer.header("x-amz-meta-mtime"))};
+            .mtime = parse_mtime_header(answer.header("x-amz-meta-mtime")),
+            .written = parse_time(answer.header(kWrittenHeader))};
     }
     co_return files;
 }
@@ -191,6 +201,7 @@ S3Call S3Store::put_call(const PutItem& item) const
         .size = item.size,
         .body_sha256 = item.sha256};
     call.headers["x-amz-meta-mtime"] = mtime_header(item.mtime);
+    if (item.written) call.headers[kWrittenHeader] = format_time(*item.written);
     if (item.expect.kind == Expect::Kind::Absent) call.headers["if-none-match"] = "*";
     if (item.expect.kind == Expect::Kind::Version) call.headers["if-match"] = quoted(item.expect.etag);
     return call;
@@ -248,7 +259,7 @@ awaitable<ItemResults> S3Store::put_all(std::vector<PutItem> items)
     std::vector<S3Call> calls;
     std::vector<std::size_t> places;
     for (std::size_t i = 0; i < items.size(); ++i) {
-        if (items[i].size >= kLargeObject) continue;
+        if (is_large(items[i].size)) continue;
         places.push_back(i);
         calls.push_back(put_call(items[i]));
     }
@@ -261,7 +272,7 @@ awaitable<ItemResults> S3Store::put_all(std::vector<PutItem> items)
             result = {.outcome = Outcome::Changed};
     }
     for (std::size_t i = 0; i < items.size(); ++i)
-        if (items[i].size >= kLargeObject) results[i] = co_await put_large(items[i]);
+        if (is_large(items[i].size)) results[i] = co_await put_large(items[i]);
     co_return results;
 }
 
@@ -271,7 +282,7 @@ awaitable<ItemResults> S3Store::get(std::vector<GetItem> items)
     std::vector<S3Call> calls;
     std::vector<std::size_t> places;
     for (std::size_t i = 0; i < items.size(); ++i) {
-        if (items[i].size >= kLargeObject) continue;
+        if (is_large(items[i].size)) continue;
         places.push_back(i);
         calls.push_back(
             {.method = "GET", .url = url(items[i].path), .file = items[i].file, .size = items[i].size});
@@ -279,7 +290,7 @@ awaitable<ItemResults> S3Store::get(std::vector<GetItem> items)
     const auto answers = co_await send(std::move(calls));
     for (std::size_t i = 0; i < places.size(); ++i) results[places[i]] = result_of(answers[i], "read", true);
     for (std::size_t i = 0; i < items.size(); ++i)
-        if (items[i].size >= kLargeObject) results[i] = co_await get_large(items[i]);
+        if (is_large(items[i].size)) results[i] = co_await get_large(items[i]);
     co_return results;
 }
 
@@ -289,14 +300,14 @@ awaitable<ItemResults> S3Store::copy(std::vector<CopyItem> items)
     std::vector<S3Call> calls;
     std::vector<std::size_t> places;
     for (std::size_t i = 0; i < items.size(); ++i) {
-        if (items[i].size >= kLargeObject) continue;
+        if (is_large(items[i].size)) continue;
         places.push_back(i);
         calls.push_back(copy_call(items[i]));
     }
     const auto answers = co_await send(std::move(calls));
     for (std::size_t i = 0; i < places.size(); ++i) results[places[i]] = result_of(answers[i], "copy", true);
     for (std::size_t i = 0; i < items.size(); ++i)
-        if (items[i].size >= kLargeObject) results[i] = co_await copy_large(items[i]);
+        if (is_large(items[i].size)) results[i] = co_await copy_large(items[i]);
     co_return results;
 }
 
@@ -327,7 +338,7 @@ awaitable<ItemResult> S3Store::put_large(PutItem item)
     } catch (const Error& error) {
         failure = error;
     }
-    requests_ += kLargeOverhead + item.size / kPart;
+    requests_ += large_requests(item.size);
     if (failure) co_return ItemResult{.failure = failure};
     Paths paths(1, item.path);
     const auto now = co_await head(std::move(paths));
@@ -350,7 +361,7 @@ awaitable<ItemResult> S3Store::get_large(GetItem item)
     } catch (const Error& error) {
         failure = error;
     }
-    requests_ += kLargeOverhead + item.size / kPart;
+    requests_ += large_requests(item.size);
     if (failure) co_return ItemResult{.failure = failure};
     co_return ItemResult{.outcome = Outcome::Done, .etag = found->second.etag, .mtime = found->second.mtime};
 }

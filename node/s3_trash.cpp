@@ -24,6 +24,7 @@ awaitable<std::vector<TrashedFile>> S3Store::list_trash()
     while (true) {
         const auto page = co_await list_page(query);
         for (const auto& object : page.objects) {
+            if (!object.key.starts_with(folder)) continue;
             const std::string_view rest = std::string_view(object.key).substr(folder.size());
             if (rest.size() <= kStampSize + 1 || rest[10] != '/' || rest[kStampSize] != '/') continue;
             RemoteFile file{.size = object.size, .etag = object.etag, .modified = object.modified};
@@ -31,6 +32,8 @@ awaitable<std::vector<TrashedFile>> S3Store::list_trash()
                 path_of_key(rest.substr(kStampSize + 1)), std::move(file)});
         }
         if (page.next.empty()) co_return found;
+        if (query["continuation-token"] == page.next)
+            throw Error{Errc::Internal, "S3Error: the list has no end"};
         query["continuation-token"] = page.next;
     }
 }

@@ -23,6 +23,13 @@ std::int64_t number(std::string_view text)
     return value;
 }
 
+/// No object is larger, and a million of them can still be added up.
+std::int64_t object_size(std::string_view text)
+{
+    constexpr std::int64_t kLargest = std::int64_t{5} << 40;
+    return std::clamp<std::int64_t>(number(text), 0, kLargest);
+}
+
 /// The text inside <tag>…</tag>, from `from` on; moves `from` behind it. Nothing when there is no more.
 std::optional<std::string_view> element(std::string_view xml, std::string_view tag, std::size_t& from)
 {
@@ -148,15 +155,21 @@ ListPage parse_list(std::string_view xml)
 {
     if (xml.find("<ListBucketResult") == std::string_view::npos)
         throw Error{Errc::Internal, "S3Error: the answer is no list of objects"};
+    // Half a list would look like files that are gone.
+    if (xml.find("</ListBucketResult>") == std::string_view::npos)
+        throw Error{Errc::Internal, "S3Error: a list that ends in the middle"};
     ListPage page;
     std::size_t from = 0;
     while (const auto item = element(xml, "Contents", from))
-        page.objects.push_back({percent_decode(unescape(first(*item, "Key"))), number(first(*item, "Size")),
-            bare_etag(unescape(first(*item, "ETag"))), parse_time(first(*item, "LastModified"))});
+        page.objects.push_back(
+            {percent_decode(unescape(first(*item, "Key"))), object_size(first(*item, "Size")),
+                bare_etag(unescape(first(*item, "ETag"))), parse_time(first(*item, "LastModified"))});
     from = 0;
     while (const auto item = element(xml, "CommonPrefixes", from))
         page.folders.push_back(percent_decode(unescape(first(*item, "Prefix"))));
-    if (first(xml, "IsTruncated") == "true") page.next = unescape(first(xml, "NextContinuationToken"));
+    if (first(xml, "IsTruncated") != "true") return page;
+    page.next = unescape(first(xml, "NextContinuationToken"));
+    if (page.next.empty()) throw Error{Errc::Internal, "S3Error: a list that does not say how it goes on"};
     return page;
 }
 
@@ -176,7 +189,8 @@ std::string bare_etag(std::string_view etag)
 {
     if (etag.starts_with("W/")) etag.remove_prefix(2);
     std::string text(etag);
-    std::erase(text, '"');
+    // It is sent back in headers: nothing in it may begin another one.
+    std::erase_if(text, [](unsigned char c) { return c <= 0x20 || c >= 0x7f || c == '"'; });
     return text;
 }
 

@@ -31,11 +31,11 @@ struct ListPage {
     std::string next;                 ///< continuation token; empty: the last page
 };
 
-/// An answer to ListObjectsV2 with encoding-type=url. Throws Error{Internal} when it is none.
+/// An answer to ListObjectsV2 with encoding-type=url. Throws Error{Internal} when it is none, or not a whole one.
 ListPage parse_list(std::string_view xml);
 /// "NoSuchBucket" from an error's body; empty when there is none.
 std::string error_code(std::string_view xml);
-/// An ETag without its quotes and without "W/".
+/// An ETag without its quotes and without "W/", fit for a header.
 std::string bare_etag(std::string_view etag);
 
 /// The header that keeps a file's time, in the form of rclone: "1700000000.123456789"; and back (ns since
