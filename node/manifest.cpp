@@ -34,10 +34,12 @@ template <class Map> Map removed(const Map& before, const Map& after)
     return result;
 }
 
+/// A file that no manifest names has the plain one.
 std::map<std::string, std::int64_t> modes_of(const Manifest& manifest)
 {
     std::map<std::string, std::int64_t> modes;
-    for (const auto& [path, file] : manifest.files) modes.emplace_hint(modes.end(), path, file.mode);
+    for (const auto& [path, file] : manifest.files)
+        if (file.mode != kPlainMode) modes.emplace_hint(modes.end(), path, file.mode);
     return modes;
 }
 
@@ -96,8 +98,7 @@ ManifestChanges changes_between(const Manifest& before, const Manifest& after)
     changes.deleted_folders = removed(before.folders, after.folders);
     for (const auto& [path, file] : after.files) {
         const auto old = before.files.find(path);
-        const auto mode =
-            old == before.files.end() ? 0644 : old->second.mode; // as a file comes without a manifest
+        const auto mode = old == before.files.end() ? kPlainMode : old->second.mode;
         if (mode != file.mode) changes.modes[path] = {mode, file.mode};
     }
     return changes;

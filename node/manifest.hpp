@@ -12,9 +12,12 @@
 
 namespace berth {
 
+/// The mode of a file that comes without a manifest.
+inline constexpr std::int64_t kPlainMode = 0644;
+
 struct ManifestFile {
     std::int64_t size = 0;
-    std::int64_t mode = 0644;
+    std::int64_t mode = kPlainMode;
     std::int64_t mtime = 0; ///< ns since 1970
     std::string md5{};
     std::string sha256{};

@@ -48,7 +48,7 @@ JournalFile meet_existing(const FileTree& tree, const Arrived& arrived, std::int
 std::int64_t mode_in(const Manifest& tree, const std::string& path)
 {
     const auto known = tree.files.find(path);
-    return known == tree.files.end() ? 0644 : known->second.mode;
+    return known == tree.files.end() ? kPlainMode : known->second.mode;
 }
 
 void place_extras(const std::string& root, const Manifest& manifest)
@@ -85,6 +85,30 @@ std::vector<Wanted> in_order(const RemoteFiles& files, const std::map<std::strin
     return wanted;
 }
 
+/// What there is to bring, and what is here already.
+void count(SyncStatus& status, const RemoteFiles& files, const std::vector<Wanted>& wanted)
+{
+    for (const auto& [path, object] : files) status.restoreBytes += object.size;
+    status.restoreFiles = static_cast<std::int64_t>(files.size());
+    status.restoredFiles = status.restoreFiles - static_cast<std::int64_t>(wanted.size());
+    status.restoredBytes = status.restoreBytes;
+    for (const auto& one : wanted) status.restoredBytes -= one.object.size;
+}
+
+void place_restored(
+    SyncContext& context, const Manifest& tree, const FileTree& folder, const Arrived& arrived, Time now)
+{
+    const auto& path = arrived.wanted.path;
+    const auto mode = mode_in(tree, path);
+    JournalFile entry{.md5 = arrived.hashes.md5, .sha256 = arrived.hashes.sha256};
+    if (const auto local = put_arrived(folder, arrived, mode))
+        entry.local = *local;
+    else
+        entry = meet_existing(folder, arrived, mode, now);
+    entry.remote = {.size = arrived.wanted.object.size, .etag = arrived.etag};
+    context.journal.put(path, std::move(entry));
+}
+
 } // namespace
 
 awaitable<> restore_files(SyncContext& context)
@@ -97,23 +121,10 @@ awaitable<> restore_files(SyncContext& context)
     const auto skipped = drop_unsafe(listing.files);
     const auto tree = co_await fetch_tree(context, listing);
     auto wanted = in_order(listing.files, context.journal.files());
-    for (const auto& [path, object] : listing.files) status.restoreBytes += object.size;
-    status.restoreFiles = static_cast<std::int64_t>(listing.files.size());
-    status.restoredFiles = status.restoreFiles - static_cast<std::int64_t>(wanted.size());
-    status.restoredBytes = status.restoreBytes;
-    for (const auto& one : wanted) status.restoredBytes -= one.object.size;
+    count(status, listing.files, wanted);
     if (context.changed) context.changed();
-
     auto place = [&, now = context.clock.now()](const FileTree& folder, const Arrived& arrived) {
-        const auto& path = arrived.wanted.path;
-        const auto mode = mode_in(tree, path);
-        JournalFile entry{.md5 = arrived.hashes.md5, .sha256 = arrived.hashes.sha256};
-        if (const auto local = put_arrived(folder, arrived, mode))
-            entry.local = *local;
-        else
-            entry = meet_existing(folder, arrived, mode, now);
-        entry.remote = {.size = arrived.wanted.object.size, .etag = arrived.etag};
-        context.journal.put(path, std::move(entry));
+        place_restored(context, tree, folder, arrived, now);
     };
     auto progress = [&](std::int64_t files, std::int64_t bytes) {
         status.restoredFiles += files;

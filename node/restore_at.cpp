@@ -16,7 +16,7 @@ namespace {
 struct PastTree {
     std::vector<Wanted> wanted; ///< what has to come back; from = where its content is
     Paths extra;                ///< what is here now and was not then
-    std::string manifest;       ///< our manifest of that time, in the trash; empty: the present one
+    std::string manifest;       ///< our manifest of that time, in the trash; empty: the present one tells it
 };
 
 /// What was in force at `at` left the present state later: the first version that did is the one.
@@ -32,11 +32,14 @@ std::map<std::string, const TrashedFile*> versions_at(
     return first;
 }
 
-/// A file's own time tells whether that version existed then.
+/// Whether this version was there then: an agent notes when it writes. What it did not write (another program
+/// did, or it came in parts) was there unless its own time says that it is younger; a file's own time alone
+/// may be older than its coming (unpacked, moved here), so that errs towards bringing back.
 bool existed(const std::optional<RemoteFile>& object, Time at)
 {
     if (!object) return false;
-    if (!object->mtime) return object->modified && *object->modified <= at;
+    if (object->written) return *object->written <= at;
+    if (!object->mtime) return true;
     return Time{std::chrono::duration_cast<Duration>(std::chrono::nanoseconds{*object->mtime})} <= at;
 }
 
@@ -46,15 +49,40 @@ std::optional<RemoteFile> find_in(const RemoteFiles& files, const std::string& p
     return found == files.end() ? std::nullopt : std::optional(found->second);
 }
 
+/// The server's clock has whole seconds and is not ours: so close to `at` only the noted time decides.
+bool is_close(const RemoteFile& object, Time at)
+{
+    constexpr Duration kNear = std::chrono::seconds{5};
+    return object.modified && *object.modified > at - kNear && *object.modified < at + kNear;
+}
+
+/// What is in S3 now and was not then (or was taken away and came back since).
+Paths came_later(const RemoteFiles& files, const std::map<std::string, const TrashedFile*>& versions,
+    const RemoteFiles& times, Time at)
+{
+    Paths later;
+    for (const auto& [path, object] : files) {
+        if (versions.contains(path)) continue;
+        const auto noted = find_in(times, path);
+        const bool then =
+            noted && noted->written ? *noted->written <= at : object.modified && *object.modified <= at;
+        if (!then) later.push_back(path);
+    }
+    return later;
+}
+
 awaitable<PastTree> find_past(SyncContext& context, Time at)
 {
     const auto listing = co_await context.store.list();
     const auto trash = co_await context.store.list_trash();
     const auto versions = versions_at(trash, trash_stamp(at));
-    Paths asked; // whose own time decides
+    Paths asked; // what a list does not tell: when a version was written
     for (const auto& [path, version] : versions) asked.push_back(trash_path(version->stamp, path));
+    for (const auto& [path, object] : listing.files)
+        if (is_close(object, at)) asked.push_back(path);
     const auto times = co_await context.store.head(std::move(asked));
     PastTree past;
+    past.extra = came_later(listing.files, versions, times, at);
     for (const auto& [path, version] : versions) {
         const auto key = trash_path(version->stamp, path);
         if (path == manifest_path(context.writer)) {
@@ -65,10 +93,6 @@ awaitable<PastTree> find_past(SyncContext& context, Time at)
             else
                 past.extra.push_back(path);
         }
-    }
-    for (const auto& [path, object] : listing.files) {
-        const bool then = object.modified && *object.modified <= at; // else it came later, or came back later
-        if (!versions.contains(path) && !then) past.extra.push_back(path);
     }
     co_return past;
 }
@@ -101,24 +125,50 @@ std::int64_t remove_extra(const SyncContext& context, const Paths& paths)
     return removed;
 }
 
+/// What our manifest said then of links, modes and folders; nothing when it can't be read.
 awaitable<std::optional<Manifest>> manifest_then(SyncContext& context, std::string key)
 {
-    if (key.empty()) co_return std::nullopt;
     const auto file = context.journal.folder() + "/manifest.then";
-    std::vector<GetItem> items;
-    items.push_back({key, file, 0});
-    const auto results = co_await context.store.get(std::move(items));
-    throw_failure(results);
-    if (results[0].outcome != Outcome::Done) co_return std::nullopt;
-    auto parse = [file] { return parse_manifest(read_file(file)); };
-    co_return co_await offload(context.work, parse);
+    if (!key.empty()) {
+        std::vector<GetItem> items;
+        items.push_back({key, file, 0});
+        const auto results = co_await context.store.get(std::move(items));
+        throw_failure(results);
+        if (results[0].outcome != Outcome::Done) co_return std::nullopt;
+    }
+    auto parse = [&context, key, file] { return key.empty() ? own_manifest(context) : read_manifest(file); };
+    auto manifest = co_await offload(context.work, parse);
+    if (manifest.writer.empty()) co_return std::nullopt;
+    co_return manifest;
 }
 
-/// Links and empty folders as they were then. What is not known of that time stays as it is.
+std::int64_t mode_then(const Manifest& then, const std::string& path)
+{
+    const auto entry = then.files.find(path);
+    return entry == then.files.end() ? kPlainMode : entry->second.mode;
+}
+
+/// Modes of files and folders that were other ones then; empty folders that were not there go.
+void place_modes_then(
+    const SyncContext& context, const FileTree& tree, const TreeWalk& now, const Manifest& then)
+{
+    for (const auto& [path, file] : now.files)
+        if (context.journal.files().contains(path) && file.mode != mode_then(then, path))
+            tree.set_mode(path, mode_then(then, path));
+    constexpr std::int64_t kPlainFolder = 0755;
+    for (auto folder = now.folders.rbegin(); folder != now.folders.rend(); ++folder) {
+        const auto& [path, mode] = *folder;
+        if (then.folders.contains(path) || tree.remove_folder(path) || mode == kPlainFolder) continue;
+        tree.make_folder(path, kPlainFolder);
+    }
+}
+
+/// Links, modes and empty folders as they were then.
 void place_extras_then(const SyncContext& context, const Manifest& then)
 {
     const FileTree tree(context.root);
     const auto now = tree.walk(context.stop);
+    place_modes_then(context, tree, now, then);
     for (const auto& [path, target] : now.links)
         if (!then.links.contains(path) || then.links.at(path) != target) tree.remove_link(path, target);
     for (const auto& [path, target] : then.links) {
@@ -167,10 +217,8 @@ awaitable<std::string> restore_files_at(SyncContext& context, Time at)
     std::int64_t placed = 0;
     auto place = [&](const FileTree& tree, const Arrived& arrived) {
         const auto& path = arrived.wanted.path;
-        std::int64_t mode = arrived.wanted.here ? arrived.wanted.here->mode : 0644;
-        if (then)
-            if (const auto entry = then->files.find(path); entry != then->files.end())
-                mode = entry->second.mode;
+        std::int64_t mode = arrived.wanted.here ? arrived.wanted.here->mode : kPlainMode;
+        if (then) mode = mode_then(*then, path);
         if (put_arrived(tree, arrived, mode)) ++placed;
     };
     Place place_function = place;

@@ -32,6 +32,7 @@ struct SyncContext {
     std::map<std::string, int>
         still_changing{}; ///< files that were written to while they were read, and how often
     std::optional<Tick> manifest_sent{};
+    std::string last_conflict{}; ///< under which name the other version was kept, for a person
     bool compare_soon = false; ///< something of others was seen: do not wait for the next compare
     std::map<std::string, std::string> unplaceable{}; ///< objects that can't be files here, and their ETags
     std::map<std::string, std::string>

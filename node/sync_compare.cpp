@@ -130,7 +130,7 @@ awaitable<> pull(SyncContext& context, std::vector<Wanted> wanted, const std::ve
         "others changed files of this prefix", {{"workspace", context.writer}, {"files", wanted.size()}});
     auto place = [&](const FileTree& tree, const Arrived& arrived) {
         const auto& path = arrived.wanted.path;
-        std::int64_t mode = arrived.wanted.here ? arrived.wanted.here->mode : 0644;
+        std::int64_t mode = arrived.wanted.here ? arrived.wanted.here->mode : kPlainMode;
         for (const auto& one : news)
             if (const auto entry = one.now.files.find(path); entry != one.now.files.end())
                 mode = entry->second.mode;

@@ -37,18 +37,6 @@ std::string fresh_copy_of(const SyncContext& context, const std::string& writer)
 /// What all manifests together said at the restore: stands in for those that were not read one by one.
 std::string base_copy(const SyncContext& context) { return manifest_folder(context) + "/.base"; }
 
-Manifest read_manifest(const std::string& path)
-{
-    try {
-        return parse_manifest(read_file(path));
-    } catch (const Error& error) {
-        // Only ever a copy: without it modes and links of others come a little worse.
-        if (error.code() != Errc::NotFound)
-            log::warning("a manifest can't be read", {{"error", error.what()}});
-        return {};
-    }
-}
-
 using Named = std::pair<std::string, RemoteFile>;
 
 /// Newest first, without names that are no workspace's and without our own.
@@ -80,6 +68,20 @@ awaitable<std::optional<Manifest>> fetch(SyncContext& context, std::string write
 }
 
 } // namespace
+
+Manifest read_manifest(const std::string& path)
+{
+    try {
+        return parse_manifest(read_file(path));
+    } catch (const Error& error) {
+        // Only ever a copy: without it modes and links of others come a little worse.
+        if (error.code() != Errc::NotFound)
+            log::warning("a manifest can't be read", {{"error", error.what()}});
+        return {};
+    }
+}
+
+Manifest own_manifest(const SyncContext& context) { return read_manifest(own_copy(context)); }
 
 awaitable<std::vector<ForeignManifest>> fetch_news(SyncContext& context, RemoteFiles manifests)
 {

@@ -19,6 +19,10 @@ awaitable<> upload_all(SyncContext& context, Paths paths, const TreeWalk& walk, 
 awaitable<> delete_files(SyncContext& context, Paths paths);
 
 // sync_manifests.cpp
+/// A copy of a manifest on the disk; without a writer when there is none that can be read. Blocking.
+Manifest read_manifest(const std::string& path);
+/// Ours, as it is in S3. Blocking.
+Manifest own_manifest(const SyncContext& context);
 /// A manifest that somebody else wrote since we last looked, and what it says that is new.
 struct ForeignManifest {
     std::string writer;

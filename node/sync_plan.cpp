@@ -69,7 +69,7 @@ Manifest make_manifest(const TreeWalk& walk, const std::map<std::string, Journal
     for (const auto& [path, known] : journal) {
         const auto here = walk.files.find(path);
         add(path, known,
-            here == walk.files.end() ? (known.local.mode ? known.local.mode : 0644) : here->second.mode);
+            here == walk.files.end() ? (known.local.mode ? known.local.mode : kPlainMode) : here->second.mode);
     }
     manifest.links = walk.links;
     for (const auto& [path, mode] : walk.folders) {

@@ -34,8 +34,9 @@ awaitable<> verify(SyncContext& context, const TreeWalk& walk, Unsent& unsent)
     co_await upload_all(context, std::move(lost), walk, unsent);
 }
 
-/// Says in one sentence what was left out; empty when nothing was.
-std::string left_out(const TreeWalk& walk, const SyncPlan& plan, const std::vector<SkippedFile>& failed)
+/// Says in one sentence what was left out, or which conflict was the last; empty when there was neither.
+std::string left_out(const SyncContext& context, const TreeWalk& walk, const SyncPlan& plan,
+    const std::vector<SkippedFile>& failed)
 {
     if (!plan.held.empty())
         return "deletes are held back: " + plan.held_reason +
@@ -46,7 +47,7 @@ std::string left_out(const TreeWalk& walk, const SyncPlan& plan, const std::vect
     if (walk.skipped_count > 0)
         return std::to_string(walk.skipped_count) + " files can't be in S3, first " +
                walk.skipped.front().path + ": " + walk.skipped.front().reason;
-    return "";
+    return context.last_conflict;
 }
 
 } // namespace
@@ -71,7 +72,7 @@ awaitable<> sync_files(SyncContext& context, SyncRound round)
     const auto receipt = co_await send_manifest(context, walk, round.final, !plan.deletes.empty());
     status.pendingFiles = static_cast<std::int64_t>(unsent.failed.size()) + unsent.restless;
     status.heldDeletes = static_cast<std::int64_t>(plan.held.size());
-    status.message = left_out(walk, plan, unsent.failed);
+    status.message = left_out(context, walk, plan, unsent.failed);
     if (round.final && (status.pendingFiles > 0 || !walk.complete))
         throw Error{Errc::Internal, "S3Error: not everything could be saved: " + status.message};
     status.lastSyncAt = context.clock.now();

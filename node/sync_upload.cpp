@@ -108,14 +108,15 @@ awaitable<> save_old_versions(SyncContext& context, Staging& staging)
         if (results[i].outcome == Outcome::Missing) owners[i]->expect = {Expect::Kind::Absent, ""};
 }
 
-PutItem put_item(const Staged& file)
+PutItem put_item(const SyncContext& context, const Staged& file)
 {
     return {.path = file.path,
         .file = file.copy,
         .size = file.taken.file.size,
         .mtime = file.taken.file.mtime,
         .sha256 = file.taken.hashes.sha256,
-        .expect = file.expect};
+        .expect = file.expect,
+        .written = context.clock.now()};
 }
 
 /// Somebody else wrote the object: theirs is kept under another name, then ours takes its place. False: not
@@ -143,10 +144,12 @@ awaitable<bool> settle_conflict(SyncContext& context, Staged file)
             log::warning("somebody else wrote the same object; both versions are kept",
                 {{"path", printable(file.path)}, {"other", printable(other)}});
             ++context.status.conflicts;
+            context.last_conflict =
+                "somebody else wrote " + printable(file.path) + " too; their version is " + printable(other);
             context.compare_soon = true;
         }
         std::vector<PutItem> item;
-        item.push_back(put_item(file));
+        item.push_back(put_item(context, file));
         const auto sent = co_await context.store.put(std::move(item));
         throw_failure(sent);
         if (sent[0].outcome != Outcome::Done) continue;
@@ -161,7 +164,7 @@ awaitable<> send(SyncContext& context, Staging& staging)
 {
     co_await save_old_versions(context, staging);
     std::vector<PutItem> items;
-    for (const auto& file : staging.files) items.push_back(put_item(file));
+    for (const auto& file : staging.files) items.push_back(put_item(context, file));
     const auto results = co_await context.store.put(std::move(items));
     for (std::size_t i = 0; i < results.size(); ++i)
         if (results[i].outcome == Outcome::Done)

@@ -47,6 +47,7 @@ public:
         std::string etag;
         Time modified;
         std::int64_t mtime = 0;
+        std::optional<Time> written{};
         Object& operator=(const std::string& text) // as somebody who is not Berth would write it
         {
             content = text;
@@ -85,7 +86,8 @@ public:
         return {.size = static_cast<std::int64_t>(object.content.size()),
             .etag = object.etag,
             .modified = object.modified,
-            .mtime = object.mtime};
+            .mtime = object.mtime,
+            .written = object.written};
     }
     bool holds(const std::string& key, const std::string& etag) const
     {
@@ -207,7 +209,7 @@ private:
         if (expect.kind == Expect::Kind::Absent && there) return {.outcome = Outcome::Changed};
         if (expect.kind == Expect::Kind::Version && !bucket_.holds(item.path, expect.etag))
             return {.outcome = Outcome::Changed};
-        MemoryBucket::Object object{read_file(item.file), hash_file(item.file).md5, clock_.now(), item.mtime};
+        MemoryBucket::Object object{read_file(item.file), hash_file(item.file).md5, clock_.now(), item.mtime, item.written};
         EXPECT_EQ(hash_file(item.file).sha256, item.sha256) << "what is sent is what was said";
         EXPECT_EQ(std::int64_t(object.content.size()), item.size);
         bucket_.objects[item.path] = object;

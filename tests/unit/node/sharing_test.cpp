@@ -23,6 +23,13 @@ struct SharingTest : ::testing::Test {
         one.sync();
         two.sync();
     }
+    void back(Side& side, Time at)
+    {
+        auto work = [](SyncContext& context, Time time) -> awaitable<> {
+            co_await restore_files_at(context, time);
+        };
+        side.run(work(*side.context, at));
+    }
     void later() { clock.advance(std::chrono::minutes{10}); }
     std::multiset<std::string> versions(const std::string& stem) const
     {
@@ -61,6 +68,7 @@ TEST_F(SharingTest, TheSameFileEditedInBothKeepsBothVersions)
     one.sync();
     two.sync();
     EXPECT_EQ(two.status.conflicts, 1);
+    EXPECT_NE(two.status.message.find("a.conflict-"), std::string::npos) << two.status.message;
     EXPECT_EQ(versions("a."), (std::multiset<std::string>{"of one", "of two"}));
     one.sync(true);
     two.sync(true);
@@ -80,13 +88,17 @@ TEST_F(SharingTest, AWriteInTheMomentBetweenLookAndUploadIsNotLost)
         bucket.objects.contains(manifest_path("one")) && bucket.objects.contains(manifest_path("two")));
 }
 
-TEST_F(SharingTest, AnEditIsThreeRequestsAndARoundWithoutOneIsNone)
+TEST_F(SharingTest, AnEditIsThreeRequestsANewFileTwoAndARoundWithoutEitherNone)
 {
     begin({{"a", "1"}});
     one.write("a", "2");
     auto before = bucket.requests;
     one.sync();
     EXPECT_EQ(bucket.requests - before, 3) << "copy to the trash, write, manifest";
+    before = bucket.requests;
+    one.write("new", "1");
+    one.sync();
+    EXPECT_EQ(bucket.requests - before, 2) << "write, manifest";
     before = bucket.requests;
     one.sync();
     EXPECT_EQ(bucket.requests, before);
@@ -137,32 +149,98 @@ TEST_F(SharingTest, TheTreeOfAnEarlierTimeComesBackAndSoDoesThePresentOne)
     begin({{"kept", "k"}});
     one.write("edited", "old");
     one.write("deleted", "d");
-    auto mtime = [&](const std::string& name) {
-        const auto ns = clock.now().time_since_epoch().count() * 1'000'000;
-        const ::timespec times[2] = {{0, UTIME_OMIT}, {ns / 1'000'000'000, ns % 1'000'000'000}};
-        ::utimensat(AT_FDCWD, one.path(name).c_str(), times, 0);
-    };
-    mtime("edited"), mtime("deleted");
     one.sync();
     later();
     const auto then = clock.now();
     later();
     one.write("edited", "new");
     one.write("added", "a");
-    mtime("edited"), mtime("added");
     one.erase("deleted");
     one.sync();
     later();
     const auto before = clock.now();
     later();
-    auto back = [](SyncContext& context, Time at) -> awaitable<> { co_await restore_files_at(context, at); };
-    one.run(back(*one.context, then));
+    back(one, then);
     EXPECT_EQ(one.files(), (std::set<std::string>{"kept", "edited", "deleted"}));
     EXPECT_EQ(one.local("edited"), "old");
     later();
-    one.run(back(*one.context, before));
+    back(one, before);
     EXPECT_EQ(one.files(), (std::set<std::string>{"kept", "edited", "added"}));
     EXPECT_EQ(one.local("edited"), "new");
+}
+
+// Servers tell whole seconds.
+TEST_F(SharingTest, WhatWasMadeWithinASecondIsToldApart)
+{
+    begin({{"kept", "k"}});
+    clock.advance(std::chrono::milliseconds{100});
+    const auto then = clock.now();
+    clock.advance(std::chrono::milliseconds{100});
+    one.write("added", "a");
+    one.sync();
+    bucket.objects["added"].modified = std::chrono::floor<std::chrono::seconds>(then);
+    later();
+    back(one, then);
+    EXPECT_FALSE(one.has("added"));
+}
+
+// A file's own time says when it was made, not when it came.
+TEST_F(SharingTest, AFileThatWasUnpackedLaterIsNotThereAtAnEarlierTime)
+{
+    begin({{"kept", "k"}});
+    const auto then = clock.now();
+    later();
+    one.write("unpacked", "with an old time");
+    const ::timespec times[2] = {{0, UTIME_OMIT}, {1000, 0}};
+    ::utimensat(AT_FDCWD, one.path("unpacked").c_str(), times, 0);
+    one.sync();
+    later();
+    const auto with = clock.now();
+    later();
+    one.erase("unpacked");
+    one.sync();
+    later();
+    back(one, then);
+    EXPECT_FALSE(one.has("unpacked"));
+    later();
+    back(one, with);
+    EXPECT_EQ(one.local("unpacked"), "with an old time");
+}
+
+TEST_F(SharingTest, WhatAnotherProgramPutComesBackAlthoughNobodyKnowsSinceWhenItWasThere)
+{
+    begin({{"theirs", "put by another program"}});
+    later();
+    const auto then = clock.now();
+    later();
+    one.write("theirs", "edited here");
+    one.sync();
+    later();
+    back(one, then);
+    EXPECT_EQ(one.local("theirs"), "put by another program");
+}
+
+TEST_F(SharingTest, ModesLinksAndFoldersOfAnEarlierTimeComeBack)
+{
+    begin({{"run", "x"}});
+    std::filesystem::create_directories(one.path("empty"));
+    std::filesystem::create_symlink("run", one.path("link"));
+    one.sync();
+    later();
+    const auto then = clock.now();
+    later();
+    ::chmod(one.path("run").c_str(), 0755);
+    std::filesystem::remove(one.path("link"));
+    std::filesystem::remove(one.path("empty"));
+    std::filesystem::create_directories(one.path("late/inner"));
+    one.sync();
+    later();
+    back(one, then);
+    EXPECT_TRUE(one.has("link") && one.has("empty"));
+    EXPECT_FALSE(one.has("late/inner") || one.has("late"));
+    struct ::stat info {};
+    ::stat(one.path("run").c_str(), &info);
+    EXPECT_EQ(info.st_mode & 0777, 0644u);
 }
 
 TEST_F(SharingTest, SmallAndRecentFilesComeFirst)
