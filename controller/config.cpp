@@ -70,14 +70,6 @@ std::vector<EnvSetting> config_settings(Config& c)
 
 namespace {
 
-void read_s3_keys(Config& config)
-{
-    if (config.s3_key_file.empty()) return;
-    const auto lines = read_setting_file(config.s3_key_file, "S3_KEY_FILE", 2);
-    config.s3_access_key = lines[0];
-    config.s3_secret_key = Secret{lines[1]};
-}
-
 bool is_http_url(const std::string& text)
 {
     const auto url = boost::urls::parse_uri(text);
@@ -144,7 +136,7 @@ Config load_config(const EnvLookup& lookup)
 {
     Config config;
     load_environment(config_settings(config), lookup);
-    read_s3_keys(config);
+    read_key_pair(config.s3_key_file, "S3_KEY_FILE", config.s3_access_key, config.s3_secret_key);
     while (config.edge_callback_url.ends_with('/')) config.edge_callback_url.pop_back();
     Problems problems;
     check(config, problems);

@@ -70,6 +70,14 @@ std::vector<std::string> read_setting_file(const std::string& path, std::string_
     return lines;
 }
 
+void read_key_pair(const std::string& path, std::string_view name, std::string& key, Secret& secret)
+{
+    if (path.empty()) return;
+    auto lines = read_setting_file(path, name, 2);
+    key = std::move(lines[0]);
+    secret = Secret{std::move(lines[1])};
+}
+
 std::string describe_environment(const std::vector<EnvSetting>& settings)
 {
     std::string text;

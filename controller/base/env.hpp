@@ -41,6 +41,8 @@ void load_environment(const std::vector<EnvSetting>& settings, const EnvLookup& 
 /// The lines of a file that the variable `name` points to (a Docker secret), without empty ones and trailing blanks.
 /// Throws Error{Invalid} that names the variable, also when there are not exactly `count` lines (0 = any number).
 std::vector<std::string> read_setting_file(const std::string& path, std::string_view name, std::size_t count = 0);
+/// A key and its secret, one a line, from such a file; without a path nothing is changed.
+void read_key_pair(const std::string& path, std::string_view name, std::string& key, Secret& secret);
 /// The table for --help.
 std::string describe_environment(const std::vector<EnvSetting>& settings);
 /// The same table as Markdown rows, for docs/ENVIRONMENT_VARIABLES.md.
