@@ -130,8 +130,7 @@ ContainerView container_view(const Workspace& workspace, const PublicAddress& ad
             status.health.status, status.health.lastCheck, status.health.checks, status.health.history};
     view.resourceLimits = status.resourceLimits;
     view.resourceUsage = status.resourceUsage;
-    view.sync = {status.sync.state, status.sync.lastSyncAt, status.sync.pendingFiles, status.sync.receipt,
-        status.sync.message};
+    view.sync = status.sync;
     if (!status.nodeName.empty()) view.node = status.nodeName;
     view.conditions = status.conditions;
     return view;

@@ -63,15 +63,6 @@ struct ContainerHealth {
 };
 BOOST_DESCRIBE_STRUCT(ContainerHealth, (), (status, lastCheck, checks, history))
 
-struct ContainerSync {
-    SyncState state = SyncState::waiting;
-    std::optional<Time> lastSyncAt;
-    std::int64_t pendingFiles = 0;
-    std::optional<Receipt> receipt;
-    std::string message;
-};
-BOOST_DESCRIBE_STRUCT(ContainerSync, (), (state, lastSyncAt, pendingFiles, receipt, message))
-
 struct ContainerView {
     std::string id;
     std::string serviceName;
@@ -92,7 +83,7 @@ struct ContainerView {
     std::optional<ContainerHealth> health;
     ResourceLimits resourceLimits;
     std::optional<ResourceUsage> resourceUsage;
-    ContainerSync sync;
+    SyncStatus sync;
     std::optional<std::string> node;
     Conditions conditions;
     static constexpr std::array docs{std::pair{"message", "one sentence for a person"},

@@ -189,6 +189,8 @@ TEST_F(ActionTest, ShowsWhatTheContractNames)
     EXPECT_EQ(view.at("health").at("checks").at("webServer"), json::value(false));
     EXPECT_EQ(view.at("sync").at("state"), json::value("idle"));
     EXPECT_EQ(view.at("sync").at("pendingFiles"), json::value(0));
+    EXPECT_EQ(view.at("sync").at("heldDeletes"), json::value(0));
+    EXPECT_EQ(view.at("sync").at("conflicts"), json::value(0));
     EXPECT_EQ(view.at("resourceLimits").at("cpuLimit"), json::value(2));
     EXPECT_EQ(view.at("node"), json::value("one"));
     EXPECT_EQ(reply.body.find("secret"), std::string::npos);
