@@ -9,6 +9,9 @@ from support.tricks import SCRIPT, try_tricks
 from test_isolation import edge_address, machine_addresses, of_service, outside, pair, port_of  # noqa: F401
 
 
+OF_THE_ENGINE = {"a socket to the machine's host", "io_uring"}
+
+
 def facts_of(install, pair, outside):
     at = {name: edge_address(install, of_service(install, name)) for name in ("berthd", "node", "seaweedfs", "traefik")}
     ports = {"berthd": 3001, "node": 80, "seaweedfs": 8333, "traefik": 80}
@@ -18,7 +21,7 @@ def facts_of(install, pair, outside):
         tcp[f"the machine at {address}"] = (address, port_of(install.api.base))
     subnet = at["traefik"].rsplit(".", 2)[0]
     hosts = [f"{pair[1].id}-code.localhost", f"{pair[0].id}-code.localhost", "berthd"]
-    return {"tcp": tcp, "traefik": at["traefik"], "hosts": hosts, "outside": outside.address,
+    return {"inside": True, "tcp": tcp, "traefik": at["traefik"], "hosts": hosts, "outside": outside.address,
             "broadcasts": [f"{subnet}.255.255", "255.255.255.255", "224.0.0.251"]}
 
 
@@ -27,12 +30,14 @@ def test_no_way_around_the_filter(install, pair, outside, user):
     answers = try_tricks(install.docker, pair[0].container(), user, facts_of(install, pair, outside))
     assert len(answers) > 50
     opened = {trick for trick, answer in answers.items() if answer == "open"}
-    assert not opened
+    # Root comes by `docker exec` and is not below the first process, whose filter closes these: for it the engine decides.
+    assert not opened - (OF_THE_ENGINE if user == "0" else set())
 
 
 def test_the_tricks_work_where_there_is_no_filter(install, pair, outside):
     """The control: from another container's network, as root of the machine."""
     facts = facts_of(install, pair, outside)
+    facts["inside"] = False
     facts["tcp"] = {name: facts["tcp"][name] for name in ("berthd", "traefik")}
     answers = json.loads(in_namespace(install.docker, of_service(install, "berthd"), "python3", "-c", SCRIPT, json.dumps(facts)))
     ways = ("TCP to", "IPv4 in IPv6 to", "MPTCP to", "fast open to", "TCP from a served port's neighbour to")

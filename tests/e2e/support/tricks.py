@@ -1,5 +1,6 @@
 """Ways around a packet filter, tried from inside a workspace. `SCRIPT` runs there with one argument, a JSON object of
-addresses, and prints {name of the trick: "open" or what came instead}."""
+addresses, and prints {name of the trick: "open" or what came instead}. With `inside` false nothing is tried that would
+change the machine it runs on."""
 
 import json
 
@@ -29,6 +30,7 @@ def fast_open(host, port):
     s.sendto(b"GET / HTTP/1.0\r\n\r\n", socket.MSG_FASTOPEN, (host, port))
 def page(host, name):
     s = made(socket.AF_INET, socket.SOCK_STREAM)
+    s.settimeout(20)
     s.connect((host, 80))
     s.sendall(f"GET / HTTP/1.0\r\nHost: {name}\r\n\r\n".encode())
     s.recv(1)
@@ -72,12 +74,13 @@ for kind in (socket.IPPROTO_ICMP, socket.IPPROTO_TCP, socket.IPPROTO_RAW):
     attempt(f"a raw socket {kind}", lambda: made(socket.AF_INET, socket.SOCK_RAW, kind).close())
 attempt("a packet socket", lambda: made(socket.AF_PACKET, socket.SOCK_RAW, 3).close())
 attempt("a socket to the machine's host", lambda: made(socket.AF_VSOCK, socket.SOCK_STREAM).close())
+attempt("io_uring", lambda: called(libc.syscall(425, 4, ctypes.create_string_buffer(120))))
 attempt("another namespace of users and networks", in_child, lambda: libc.unshare(0x50000000))
 attempt("another network namespace", in_child, lambda: libc.unshare(0x40000000))
-attempt("a mount", lambda: called(libc.mount(b"none", b"/mnt", b"tmpfs", 0, None)))
-attempt("io_uring", lambda: called(libc.syscall(425, 4, ctypes.create_string_buffer(120))))
-attempt("a mark of its own", lambda: open("/run/berth/ready", "w").close())
-attempt("a kernel setting", lambda: open("/proc/sys/net/ipv4/ip_forward", "w").write("1") and None)
+if facts["inside"]:
+    attempt("a mount", lambda: called(libc.mount(b"none", b"/mnt", b"tmpfs", 0, None)))
+    attempt("a mark of its own", lambda: open("/run/berth/ready", "w").close())
+    attempt("a kernel setting", lambda: open("/proc/sys/net/ipv4/ip_forward", "w").write("1") and None)
 print(json.dumps(answers))
 """
 
