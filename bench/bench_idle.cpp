@@ -1,11 +1,13 @@
-// What N workspaces cost while nothing happens: their services and tasks are in an engine in memory, their agents
-// report every 30 s as berth-node does, and the store, the controllers and the reconciler are Berth's own.
-// Usage: bench_idle WORKSPACES SECONDS. Prints one JSON line:
-// {"workspaces","running","seconds","cpu_percent","docker_calls","store_writes"} over SECONDS after all are running.
+// What N workspaces cost while nothing happens: their services and tasks are in an engine in memory, their
+// agents report every 30 s as berth-node does, and the store, the controllers and the reconciler are Berth's
+// own. Usage: bench_idle WORKSPACES SECONDS. Prints one JSON line:
+// {"workspaces","running","seconds","cpu_percent","docker_calls","store_writes"} over SECONDS after all are
+// running.
 
 #include "api/types/workspace_report.hpp"
 #include "bench/bench_support.hpp"
 #include "controller/runtime/manager.hpp"
+#include "reconcilers/swarm_setup.hpp"
 #include "reconcilers/workspace.hpp"
 #include "tests/fakes/fake_engine.hpp"
 #include "tests/fakes/harness.hpp"
@@ -19,8 +21,8 @@ using namespace berth;
 
 constexpr Duration kReportEvery = std::chrono::seconds{30};
 
-/// Lists are answered from the text of the last different answer, so that the fake's own work stays out of the
-/// figure once the Swarm rests.
+/// Lists are answered from the text of the last different answer, so that the fake's own work stays out of
+/// the figure once the Swarm rests.
 class Recorded final : public Transport {
 public:
     explicit Recorded(Transport& engine) : engine_(engine) {}
@@ -85,14 +87,16 @@ WorkspaceReport report_of(const Workspace& workspace, FakeEngine& engine, Time n
     return report;
 }
 
-/// What the API does with a report.
-awaitable<> send_report(Store& store, WorkspaceReport report)
+/// What the API does with reports, in one transaction.
+awaitable<> send(Store& store, std::vector<WorkspaceReport> reports)
 {
-    auto write = [report = std::move(report)](Txn& txn) mutable {
-        if (txn.get<WorkspaceReport>(key_of(report)))
-            txn.update(report);
-        else
-            txn.create(report);
+    auto write = [reports = std::move(reports)](Txn& txn) mutable {
+        for (auto& report : reports) {
+            if (txn.get<WorkspaceReport>(key_of(report)))
+                txn.update(report);
+            else
+                txn.create(report);
+        }
     };
     co_await store.transact(std::move(write));
 }
@@ -106,9 +110,7 @@ double cpu_seconds()
 
 /// Owns all parts; one per run.
 struct Idle {
-    Idle(Executor executor, std::unique_ptr<Store> opened)
-        : io{executor},
-          store{std::move(opened)}
+    Idle(Executor executor, std::unique_ptr<Store> opened) : io{executor}, store{std::move(opened)}
     {
         manager.add<Workspace>(reconciler);
         manager.add<WorkspaceReport>();
@@ -122,14 +124,24 @@ struct Idle {
         return settings;
     }
 
+    /// All agents at once.
+    awaitable<> report_all()
+    {
+        std::vector<WorkspaceReport> reports;
+        for (const auto& workspace : store->list<Workspace>())
+            reports.push_back(report_of(workspace, engine, clock.now()));
+        co_await send(*store, std::move(reports));
+    }
+    /// One after the other, each with a write of its own, as they come from many nodes.
     awaitable<> report_all(Duration over)
     {
         const auto workspaces = store->list<Workspace>();
-        const auto pause = over / std::max<std::int64_t>(std::ssize(workspaces), 1);
-        auto next = clock.tick();
+        const auto start = clock.tick();
+        std::int64_t sent = 0;
         for (const auto& workspace : workspaces) {
-            co_await send_report(*store, report_of(workspace, engine, clock.now()));
-            next += pause;
+            std::vector<WorkspaceReport> one{report_of(workspace, engine, clock.now())};
+            co_await send(*store, std::move(one));
+            const auto next = start + over * ++sent / std::ssize(workspaces);
             if (next > clock.tick()) co_await clock.sleep(next - clock.tick());
         }
     }
@@ -156,14 +168,16 @@ struct Idle {
 
 awaitable<> bring_up(Idle& idle, std::int64_t count)
 {
-    for (std::int64_t i = 0; i < count; ++i) {
-        auto workspace = bench::make_workspace(i, Phase::pending);
-        auto create = [workspace](Txn& txn) mutable { txn.create(workspace); };
-        co_await idle.store->transact(std::move(create));
-    }
+    auto create = [count](Txn& txn) {
+        for (std::int64_t i = 0; i < count; ++i) {
+            auto workspace = bench::make_workspace(i, Phase::pending);
+            txn.create(workspace);
+        }
+    };
+    co_await idle.store->transact(std::move(create));
     for (int attempt = 0; attempt < 120 && idle.running() < count; ++attempt) {
         idle.engine.advance_tasks();
-        co_await idle.report_all(Duration{0});
+        co_await idle.report_all();
         co_await idle.clock.sleep(std::chrono::seconds{1});
     }
     if (idle.running() < count) throw Error{Errc::Timeout, "not every workspace came to running"};
@@ -175,6 +189,9 @@ awaitable<> measure(Executor io, Executor db, std::int64_t count, std::int64_t s
     SystemClock clock;
     StoreOptions options{folder.path("store"), io, db, clock};
     Idle idle{io, co_await Store::open(std::move(options))};
+    SwarmSettings swarm;
+    swarm.install_id = "bench";
+    co_await ensure_swarm(idle.client, std::move(swarm));
     TaskGroup tasks{io};
     tasks.spawn("manager", idle.manager.run());
     co_await bring_up(idle, count);
@@ -188,8 +205,9 @@ awaitable<> measure(Executor io, Executor db, std::int64_t count, std::int64_t s
     const auto start = clock.tick();
     while (clock.tick() - start < std::chrono::seconds{seconds}) co_await idle.report_all(kReportEvery);
     const auto took = std::chrono::duration<double>(clock.tick() - start).count();
-    std::cout << json::serialize(json::object{{"workspaces", count}, {"running", idle.running()}, {"seconds", took},
-                     {"cpu_percent", 100 * (cpu_seconds() - cpu) / took}, {"docker_calls", idle.transport.calls},
+    std::cout << json::serialize(json::object{{"workspaces", count}, {"running", idle.running()},
+                     {"seconds", took}, {"cpu_percent", 100 * (cpu_seconds() - cpu) / took},
+                     {"docker_calls", idle.transport.calls},
                      {"store_writes", idle.store->revision() - revision}})
               << std::endl;
     idle.manager.stop();
@@ -202,6 +220,8 @@ awaitable<> measure(Executor io, Executor db, std::int64_t count, std::int64_t s
 int main(int argc, char** argv)
 {
     if (argc != 3) return 2;
-    auto main = [&](Executor io, Executor db) { return measure(io, db, std::atoll(argv[1]), std::atoll(argv[2])); };
+    auto main = [&](Executor io, Executor db) {
+        return measure(io, db, std::atoll(argv[1]), std::atoll(argv[2]));
+    };
     return berth::bench::run(main);
 }
