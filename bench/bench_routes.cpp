@@ -1,13 +1,14 @@
-// The path from a committed workspace to Traefik, with Berth's own store, cache, route table and server and
-// nothing else. Usage: bench_routes FOLDER PORT KEY ADDRESS. Serves /api/v1/traefik/config on 127.0.0.1:PORT
-// for the bearer KEY; every workspace gets ADDRESS (an IP address) as that of its container. Commands on
-// standard input, one answer line each:
+// The path from a committed workspace to Traefik, with Berth's own store, cache, route table, page of stopped
+// workspaces and server, and nothing else. Usage: bench_routes FOLDER PORT KEY ADDRESS. Serves
+// /api/v1/traefik/config on 127.0.0.1:PORT for the bearer KEY; every workspace gets ADDRESS (an IP address)
+// as that of its container. Commands on standard input, one answer line each:
 //   fill N   adds workspaces until there are N     {"workspaces":N}
 //   add      adds one                              {"id":"w0000042","committed_ns":T}   (CLOCK_MONOTONIC)
 //   table    the table as Traefik would get it     {"http":{…}}
 // Ends at the end of its input.
 
 #include "api/actions/routes.hpp"
+#include "api/actions/workspace_page.hpp"
 #include "api/http/server.hpp"
 #include "bench/bench_support.hpp"
 
@@ -32,11 +33,20 @@ struct Arguments {
 struct Parts {
     Parts(Executor io, Clock& clock, Store& store, const Arguments& arguments)
         : workspaces(store),
-          routes(workspaces, io, clock, {}),
+          routes(workspaces, io, clock, route_settings(arguments)),
+          page(workspaces, {}),
           authenticator(parse_api_keys("traefik:proxy:" + arguments.key, "the arguments")),
           server(io, clock, router, authenticator, options(arguments))
     {
         routes.mount(router);
+        page.mount(router);
+    }
+    /// As an install has it: hosts that nobody has lead to the page, which this program answers too.
+    static RouteSettings route_settings(const Arguments& arguments)
+    {
+        RouteSettings settings;
+        settings.api_url = "http://127.0.0.1:" + std::to_string(arguments.port);
+        return settings;
     }
     static ServerOptions options(const Arguments& arguments)
     {
@@ -47,6 +57,7 @@ struct Parts {
     }
     WorkspaceCache workspaces;
     RouteTable routes;
+    WorkspacePage page;
     Router router;
     Authenticator authenticator;
     Server server;

@@ -2,6 +2,7 @@
 
 import pytest
 from support.api import fetch, page
+from support.pool import Pool
 from support.wait import wait_until
 
 NAME = "e2e-traefik"
@@ -68,3 +69,26 @@ def test_a_traefik_of_ones_own_serves_by_labels(install, labels, start, mode):
         assert slashless.status == 302 and slashless.headers["Location"].endswith(f"/code/{workspace.id}/?folder=/workspace")
     workspace.stop()
     wait_until(lambda: page(labels, workspace.urls["codeServer"]).status == 404, 20, "its URL answers 404")
+
+
+# W24
+def test_a_slot_behind_labels_opens_with_its_claim_and_needs_berthd_no_more(docker, install, api, labels, bucket, start):
+    deployed(install, BERTH_ROUTING_MODE="host")
+    pool = Pool(install, 1)
+    try:
+        slot, = pool.wait_warm(1)
+        url = pool.slots()[0]["status"]["urls"]["codeServer"]
+        assert page(labels, url, "/healthz").status == 404
+        before = docker.workspace_containers(slot)
+        workspace = start.adopt(api.expect(201, "POST", "/api/containers/start", {"s3Bucket": bucket}))
+        assert workspace.id == slot
+        assert page(labels, url, "/healthz").status == 200, "serves with the answer"
+        rule = f"traefik.http.routers.{slot}-code.middlewares"
+        wait_until(lambda: rule not in docker.inspect("service", f"ws-{slot}")["Spec"]["Labels"], 20, "the guard is off")
+        wait_until(lambda: workspace.condition("Claimed")["status"] == "True", 60, "the claim is taken")
+        with install.without_berthd():
+            wait_until(lambda: page(labels, url, "/healthz").status == 200, 20, "it serves without berthd")
+        assert docker.workspace_containers(slot) == before, "the same container all the time"
+        assert workspace.object()["status"]["incarnation"] == 1
+    finally:
+        pool.remove()

@@ -3,7 +3,7 @@
 import pytest
 from support.browser import browse
 from support.wait import wait_until
-from test_browser import PASSWORD, TEXT, chromium, visit  # noqa: F401 - chromium is a fixture
+from test_browser import PASSWORD, TEXT, visit
 
 SERVER = """
 import http.server
@@ -35,7 +35,7 @@ def path_start(path_mode, start):
     return start
 
 
-def test_one_host_with_a_path_per_workspace(install, path_start, s3, bucket, chromium, tmp_path):
+def test_one_host_with_a_path_per_workspace(install, path_start, s3, bucket, tmp_path):
     s3.put(bucket, "note.txt", "from the bucket\n")
     workspace = path_start(vncPassword=PASSWORD)
     workspace.wait_file("note.txt", "from the bucket")
@@ -43,7 +43,7 @@ def test_one_host_with_a_path_per_workspace(install, path_start, s3, bucket, chr
     port = install.http.rsplit(":", 1)[1]
     for which, word in (("codeServer", "code"), ("vnc", "vnc"), ("webServer", "web")):
         assert workspace.urls[which] == f"http://{host}:{port}/{word}/{workspace.id}/"
-    result = visit(workspace, chromium, tmp_path)
+    result = visit(workspace, tmp_path)
     assert result == {"web": "ok", "editor": "ok", "desktop": "ok", "desktopRefused": "ok"}
     workspace.wait_stored("note.txt", "from the bucket\n" + TEXT, timeout=20)
 

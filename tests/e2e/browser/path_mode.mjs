@@ -14,7 +14,8 @@ let sockets = 0;
 const look = (address, own) => {
     const url = new URL(address);
     const same = url.host === new URL(origin).host;
-    if (same && !url.pathname.startsWith(own) && url.pathname !== "/favicon.ico") strays.add(url.pathname);
+    const inside = url.pathname.startsWith(own) || url.pathname + "/" === own;
+    if (same && !inside && url.pathname !== "/favicon.ico") strays.add(url.pathname);
 };
 page.on("request", (request) => look(request.url(), new URL(job.codeServer).pathname));
 page.on("websocket", (socket) => {
