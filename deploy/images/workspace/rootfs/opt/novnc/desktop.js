@@ -16,6 +16,7 @@ const reconnect = !['false', '0'].includes(query.get('reconnect'));
 let rfb = null;
 let password = new URLSearchParams(location.hash.slice(1)).get('password');
 let delay = 500;
+const patience = 10000; // milliseconds until the desktop says anything
 
 function say(text, isError = false) {
     element('status').textContent = text;
@@ -32,7 +33,11 @@ function askPassword(problem) {
 function connect() {
     say('Connecting…');
     let refused = false;
-    rfb = new RFB(element('screen'), address.href, { shared: true });
+    const attempt = new RFB(element('screen'), address.href, { shared: true });
+    rfb = attempt;
+    const silence = setTimeout(() => attempt.disconnect(), patience);
+    for (const sign of ['credentialsrequired', 'securityfailure', 'connect', 'disconnect'])
+        attempt.addEventListener(sign, () => clearTimeout(silence));
     rfb.resizeSession = resize === 'remote';
     rfb.scaleViewport = resize !== 'off';
     rfb.background = '#1f2937';
