@@ -1,9 +1,8 @@
 #include "api/actions/bucket_check.hpp"
 
+#include "api/actions/source_rules.hpp"
 #include "controller/base/log.hpp"
 #include "controller/base/random.hpp"
-
-#include <boost/url/parse.hpp>
 
 #include <algorithm>
 #include <array>
@@ -166,8 +165,7 @@ awaitable<BucketFacts> S3BucketCheck::check(S3Source source)
     const auto known = known_.find(key);
     if (known != known_.end() && clock_.tick() < known->second.until) co_return known->second.facts;
 
-    const auto url = boost::urls::parse_uri(s3::endpoint_of(source));
-    const bool free = is_own(source) || (url && settings_.endpoints.allows_name(url->host()));
+    const bool free = is_own(source) || settings_.endpoints.allows_name(host_of(s3::endpoint_of(source)));
     const auto rules = std::make_shared<const EndpointRules>(settings_.endpoints);
     s3::Target target{source, settings_.ca_file, free ? nullptr : rules.get()};
     auto work = [target = std::move(target), rules, limit = settings_.deadline] {

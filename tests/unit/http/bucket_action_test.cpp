@@ -200,6 +200,9 @@ TEST_F(BucketCheckOf, InnerAddressesAreNotConnectedTo)
     settings.endpoints = *EndpointRules::parse("127.0.0.0/8");
     EXPECT_THAT(problem(settings, "http://127.0.0.1:1"), testing::HasSubstr("does not answer"))
         << "it was asked";
+    settings.endpoints = *EndpointRules::parse("a-server-with-a-long-name.invalid,localhost");
+    for (const auto* host : {"http://a-server-with-a-long-name.invalid:8333", "http://localhost:1"})
+        EXPECT_THAT(problem(settings, host), testing::HasSubstr("does not answer")) << "its name is allowed";
     ::close(listening);
 }
 
