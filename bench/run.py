@@ -25,6 +25,7 @@ SUITES = {
     "jupyterhub": "ready workspaces beside JupyterHub; needs a running install and memory for 10 workspaces (about 5 min)",
     "restart": "start on 100,000 objects, memory per object (about 30 s)",
     "relist": "Docker calls of a relist (about 5 s)",
+    "files": "restore and final sync against rclone, S3 requests; needs a running install (about 90 s)",
     "idle": "what 1,000 running workspaces cost while nothing happens (about 90 s)",
 }
 

@@ -6,7 +6,7 @@ set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 build=${BERTH_BENCH_BUILD:-$root/build/bench}
 tools=${BERTH_TOOLS:-/var/lib/berth-tools}
-programs=(berthd bench_load bench_hello bench_rocks bench_seed bench_routes bench_relist bench_idle)
+programs=(berthd bench_load bench_hello bench_rocks bench_seed bench_routes bench_relist bench_idle bench_files)
 
 # etcd is only an anchor: its server is unpacked from the Debian package, not installed as a service.
 fetch_etcd() {
