@@ -82,7 +82,8 @@ std::string why_full(const std::vector<NodeRoom>& nodes, double limit)
     if (!emptiest) return "no node has told lately how much memory it has to spare; try again later";
     if (emptiest->memory_percent < limit)
         return "all memory of the nodes is promised to workspaces that run or start; try again later";
-    return "no node has memory to spare: the emptiest uses " + number(std::ceil(emptiest->memory_percent - 0.01)) +
+    return "no node has memory to spare: the emptiest uses " +
+           number(std::ceil(emptiest->memory_percent - 0.01)) +
            " % of its own, and nothing is started above " + number(limit) + " %";
 }
 

@@ -12,7 +12,8 @@ std::string without_slash(std::string text)
     return text;
 }
 
-/// Only the id is shown to readers: whoever changes the endpoint must not be able to take the install's key along.
+/// Only the id is shown to readers: whoever changes the endpoint must not be able to take the install's key
+/// along.
 bool takes_install_key_along(const S3Source& source, const S3Source* before, const S3Defaults& defaults)
 {
     return before && source.accessKeyId == defaults.access_key_id && source.endpoint != before->endpoint &&
@@ -21,11 +22,12 @@ bool takes_install_key_along(const S3Source& source, const S3Source* before, con
 
 } // namespace
 
-void check_source(S3Source& source, const S3Source* before, const S3Defaults& defaults, const std::string& path,
-    Problems& problems)
+void check_source(S3Source& source, const S3Source* before, const S3Defaults& defaults,
+    const std::string& path, Problems& problems)
 {
     source.endpoint = without_slash(source.endpoint);
-    if (!defaults.endpoint.empty() && source.endpoint == without_slash(defaults.endpoint)) source.endpoint.clear();
+    if (!defaults.endpoint.empty() && source.endpoint == without_slash(defaults.endpoint))
+        source.endpoint.clear();
     const bool own = source.endpoint.empty();
     const auto add = [&](const char* field, const char* problem) {
         problems.push_back({path + field, problem});

@@ -65,7 +65,8 @@ template <class Sum> void count(Sum& sum, const WorkspaceUse& use)
 }
 
 /// Removes the series of what was there last time and is not any more.
-void forget(std::set<std::string>& before, std::set<std::string> now, std::initializer_list<Series<Gauge>*> series)
+void forget(
+    std::set<std::string>& before, std::set<std::string> now, std::initializer_list<Series<Gauge>*> series)
 {
     for (const auto& name : before)
         if (!now.contains(name))
@@ -86,8 +87,9 @@ UsageAction::UsageAction(
 void UsageAction::mount(Router& router)
 {
     Doc doc{.summary = "What is used", .tag = "Operation", .roles = kReaders};
-    doc.description = "Per live workspace, per node and for the cluster, as the nodes measured it within the last half "
-                      "minute. What a silent node uses is not known and left out.";
+    doc.description =
+        "Per live workspace, per node and for the cluster, as the nodes measured it within the last half "
+        "minute. What a silent node uses is not known and left out.";
     router.get("/api/usage", std::move(doc), &UsageAction::usage, this);
 }
 
@@ -127,7 +129,8 @@ void UsageAction::measure()
         metrics_.workspace_memory.with({use.id}).Set(double(*use.memory));
         workspaces.insert(use.id);
     }
-    forget(measured_workspaces_, std::move(workspaces), {&metrics_.workspace_cpu, &metrics_.workspace_memory});
+    forget(
+        measured_workspaces_, std::move(workspaces), {&metrics_.workspace_cpu, &metrics_.workspace_memory});
     std::set<std::string> nodes;
     for (const auto& node : seen.nodes) {
         if (!node.usage) continue;

@@ -98,8 +98,7 @@ void FailureGuard::succeeded(std::string_view address, std::string_view key, Tic
         [](const auto& left, const auto& right) { return left.second < right.second; }));
 }
 
-std::optional<Duration> FailureGuard::refusal(
-    std::string_view address, std::string_view key, Tick now) const
+std::optional<Duration> FailureGuard::refusal(std::string_view address, std::string_view key, Tick now) const
 {
     if (!failures_) return std::nullopt;
     const auto decision = failures_->look(address, now);

@@ -12,11 +12,12 @@ namespace ip = boost::asio::ip;
 /// RFC 6890 and its successors: what is not out on the internet, or does not name one host there.
 const std::vector<IpRange>& special_ranges()
 {
-    static const auto ranges = *parse_ip_ranges("0.0.0.0/8,10.0.0.0/8,100.64.0.0/10,127.0.0.0/8,169.254.0.0/16,"
-                                                "172.16.0.0/12,192.0.0.0/24,192.0.2.0/24,192.168.0.0/16,"
-                                                "198.18.0.0/15,198.51.100.0/24,203.0.113.0/24,224.0.0.0/3,"
-                                                "::/8,64:ff9b::/32,100::/16,2001::/23,2001:db8::/32,2002::/16,"
-                                                "fc00::/7,fe80::/9,ff00::/8");
+    static const auto ranges =
+        *parse_ip_ranges("0.0.0.0/8,10.0.0.0/8,100.64.0.0/10,127.0.0.0/8,169.254.0.0/16,"
+                         "172.16.0.0/12,192.0.0.0/24,192.0.2.0/24,192.168.0.0/16,"
+                         "198.18.0.0/15,198.51.100.0/24,203.0.113.0/24,224.0.0.0/3,"
+                         "::/8,64:ff9b::/32,100::/16,2001::/23,2001:db8::/32,2002::/16,"
+                         "fc00::/7,fe80::/9,ff00::/8");
     return ranges;
 }
 
@@ -37,7 +38,8 @@ ip::address plain(const ip::address& address)
 std::string lower(std::string_view text)
 {
     std::string out(text);
-    std::transform(out.begin(), out.end(), out.begin(), [](unsigned char c) { return char(std::tolower(c)); });
+    std::transform(
+        out.begin(), out.end(), out.begin(), [](unsigned char c) { return char(std::tolower(c)); });
     while (out.ends_with('.')) out.pop_back();
     return out;
 }

@@ -1,4 +1,5 @@
-// How often a key may call and an address may be wrong, on a clock of the test's own; then through the server.
+// How often a key may call and an address may be wrong, on a clock of the test's own; then through the
+// server.
 
 #include "api/http/rate_limit.hpp"
 #include "tests/unit/http/server_fixture.hpp"
@@ -24,7 +25,8 @@ TEST(RateTable, GivesTheWholeLimitAtOnceAndThenOneByOne)
     EXPECT_EQ(refused.retry, Duration{600});
     EXPECT_EQ(refused.reset, seconds{60});
     EXPECT_TRUE(table.take("b", at(1000)).allowed) << "others are not concerned";
-    EXPECT_FALSE(table.take("a", at(1000.599)).allowed) << "a refused call costs nothing, but helps nothing either";
+    EXPECT_FALSE(table.take("a", at(1000.599)).allowed)
+        << "a refused call costs nothing, but helps nothing either";
     EXPECT_TRUE(table.take("a", at(1000.6)).allowed);
     EXPECT_FALSE(table.take("a", at(1000.6)).allowed);
     int allowed = 0;

@@ -52,8 +52,10 @@ TEST_F(UsageTest, ShowsWorkspacesNodesAndTheirSums)
     const auto answer = body(ask({"GET", "/api/usage"}));
     EXPECT_EQ(answer.at("cluster").at("nodes"), json::value(2));
     EXPECT_EQ(answer.at("cluster").at("staleNodes"), json::value(1));
-    EXPECT_EQ(answer.at("cluster").at("usage").at("memoryUsed"), json::value(250)) << "a silent node is not known";
-    EXPECT_EQ(answer.at("cluster").at("workspaces"), json::value(2)) << "one that waits has nothing to use yet";
+    EXPECT_EQ(answer.at("cluster").at("usage").at("memoryUsed"), json::value(250))
+        << "a silent node is not known";
+    EXPECT_EQ(answer.at("cluster").at("workspaces"), json::value(2))
+        << "one that waits has nothing to use yet";
     EXPECT_EQ(answer.at("cluster").at("workspaceMemory"), json::value(100));
     ASSERT_EQ(answer.at("nodes").as_array().size(), 2u);
     EXPECT_EQ(answer.at("nodes").at(0).at("workspaceCpu"), json::value(0.5));
