@@ -26,11 +26,7 @@ class S3:
         query = "&".join(
             f"{urllib.parse.quote(k, safe='')}={urllib.parse.quote(v, safe='')}" for k, v in sorted((query or {}).items()))
         now = datetime.datetime.now(datetime.timezone.utc)
-        headers = {
-            "host": self.where.netloc,
-            "x-amz-content-sha256": hashlib.sha256(body).hexdigest(),
-            "x-amz-date": now.strftime("%Y%m%dT%H%M%SZ"),
-        }
+        headers = self._headers(body, now)
         headers["Authorization"] = self._authorization(method, path, query, headers, now)
         connection = http.client.HTTPConnection(self.where.hostname, self.where.port, timeout=20)
         try:
@@ -39,6 +35,13 @@ class S3:
             return answer.status, answer.read()
         finally:
             connection.close()
+
+    def _headers(self, body, now):
+        return {
+            "host": self.where.netloc,
+            "x-amz-content-sha256": hashlib.sha256(body).hexdigest(),
+            "x-amz-date": now.strftime("%Y%m%dT%H%M%SZ"),
+        }
 
     def _authorization(self, method, path, query, headers, now):
         signed = ";".join(sorted(headers))
@@ -73,6 +76,22 @@ class S3:
         if status >= 300:
             raise S3Error(status, text.decode(errors="replace"))
         return text
+
+    def head(self, bucket, name):
+        """An object's headers, by name in lower case."""
+        path = urllib.parse.quote(f"/{bucket}/{name}")
+        now = datetime.datetime.now(datetime.timezone.utc)
+        headers = self._headers(b"", now)
+        headers["Authorization"] = self._authorization("HEAD", path, "", headers, now)
+        connection = http.client.HTTPConnection(self.where.hostname, self.where.port, timeout=20)
+        try:
+            connection.request("HEAD", path, headers=headers)
+            answer = connection.getresponse()
+            if answer.status >= 300:
+                raise S3Error(answer.status, f"HEAD {name}")
+            return {key.lower(): value for key, value in answer.getheaders()}
+        finally:
+            connection.close()
 
     def delete(self, bucket, name):
         self._ok("DELETE", f"/{bucket}/{name}")
