@@ -66,7 +66,7 @@ class Prober:
                     self.close()
                     self.socket = socket.create_connection(("127.0.0.1", self.port), 10)
                     self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                self.socket.sendall(f"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+                self.socket.sendall(f"GET / HTTP/1.1\r\nHost: {host}\r\nAccept: application/json\r\n\r\n".encode())
                 return self.read()
             except OSError:
                 if fresh:
@@ -84,6 +84,9 @@ class Prober:
                 length = int(line.split(b":")[1])
         while len(body) < length:
             body += self.more()
+        if b"transfer-encoding: chunked" in head.lower():
+            while not body.endswith(b"0\r\n\r\n"):
+                body += self.more()
         return int(head.split(b" ")[1])
 
     def more(self):
