@@ -4,9 +4,11 @@ import json
 
 import pytest
 
-from support.reach import in_namespace
+from support.pool import Pool
+from support.reach import in_namespace, reach_from_container, reach_from_namespace
 from support.tricks import SCRIPT, try_tricks
-from test_isolation import edge_address, machine_addresses, of_service, outside, pair, port_of  # noqa: F401
+from test_isolation import PORTS, ask, assert_closed, assert_open, edge_address, machine_addresses, of_service, port_of
+from test_isolation import outside, pair  # noqa: F401
 
 
 OF_THE_ENGINE = {"a socket to the machine's host", "io_uring"}
@@ -44,3 +46,17 @@ def test_the_tricks_work_where_there_is_no_filter(install, pair, outside):
     wanted = {f"{way} traefik" for way in ways} | {f"Traefik's page of {host}" for host in facts["hosts"]}
     wanted |= {"a raw socket 1", "a packet socket", "a datagram to 224.0.0.251"}
     assert not {trick: answers[trick] for trick in wanted if answers[trick] != "open"}
+
+
+def test_a_slot_of_the_pool_is_as_closed(install, pair):
+    pool = Pool(install, 1)
+    try:
+        slot = install.docker.service_containers(f"ws-{pool.wait_warm(1)[0]}")[0]
+        at = {container: edge_address(install, container) for container in (slot, pair[0].container())}
+        proxy, berthd = of_service(install, "traefik"), edge_address(install, of_service(install, "berthd"))
+        assert_open(reach_from_namespace(install.docker, proxy, [["tcp", at[slot], port] for port in PORTS]))
+        assert_closed(ask(install, pair[0], [["tcp", at[slot], port] for port in PORTS] + [["icmp", at[slot], 0]]))
+        others = [["tcp", at[pair[0].container()], port] for port in PORTS] + [["tcp", berthd, 3001], ["icmp", berthd, 0]]
+        assert_closed(reach_from_container(install.docker, slot, others))
+    finally:
+        pool.remove()
