@@ -136,7 +136,7 @@ void EdgeReconciler::watch(Sources<EdgeNetwork>& on)
     on.docker(docker::ObjectType::Task, unless_workspace);
     on.docker(docker::ObjectType::Network, [](const docker::ObservedChange&) { return the_edge(); });
     on.docker(docker::ObjectType::Node, [](const docker::ObservedChange&) { return the_edge(); });
-    on.all_of<NodeReport>([](const NodeReport&) { return the_edge(); });
+    on.entries_of<NodeReport>([](const Entry&) { return the_edge(); });
 }
 
 EdgeLook EdgeReconciler::look() const

@@ -90,9 +90,9 @@ void WarmPoolReconciler::watch(Sources<WarmPool>& on)
             pool = label(entry, kClaimedFromLabel);
         return pool.empty() ? std::vector<Key>{} : std::vector<Key>{{entry.key.org, pool}};
     });
-    on.all_of<Node>([](const Store& store, const Node&) { return all_pools(store); });
+    on.all_of<Node>([](const Store& store, const Entry&) { return all_pools(store); });
     on.all_of<WorkspaceTemplate>(
-        [](const Store& store, const WorkspaceTemplate&) { return all_pools(store); });
+        [](const Store& store, const Entry&) { return all_pools(store); });
 }
 
 awaitable<Action> WarmPoolReconciler::reconcile(WarmPool& pool)

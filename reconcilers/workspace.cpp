@@ -22,14 +22,14 @@ Time last_change(const Workspace& workspace)
 }
 
 /// A template that is made or mended may be what failed workspaces wait for.
-std::vector<Key> failed_for_want_of(const Store& store, const WorkspaceTemplate& made)
+std::vector<Key> failed_for_want_of(const Store& store, const Entry& made)
 {
     std::vector<Key> keys;
     Selector failed;
-    failed.org = made.metadata.org;
+    failed.org = made.key.org;
     failed.phase = detail::enumerator_name(Phase::failed);
     for (const auto& workspace : store.list<Workspace>(failed))
-        if (workspace.spec.template_ == made.metadata.name) keys.push_back(key_of(workspace));
+        if (workspace.spec.template_ == made.key.name) keys.push_back(key_of(workspace));
     return keys;
 }
 

@@ -182,7 +182,7 @@ public:
             fresh.metadata.uid.clear();
             admit(txn, request, nullptr, fresh);
             txn.create(fresh);
-            return written(fresh, true);
+            return written(txn, fresh, true);
         }
         if (request.create_only)
             throw Error{
@@ -221,10 +221,9 @@ public:
         if (!stored) throw not_found(request.key);
         resource::check_revision(request.if_match, stored->metadata.resourceVersion, request.key);
         txn.template remove<K>(request.key);
-        auto left = txn.template get<K>(request.key);
-        auto result = written(left ? *left : *stored, false);
-        result.removed = !left;
-        return result;
+        if (const auto left = txn.template get<K>(request.key)) return written(txn, *left, false);
+        return {json::serialize(encode_object(*stored, Secrets::Show)), stored->metadata.resourceVersion, "",
+            false, true};
     }
     awaitable<std::int64_t> review(AdmissionRules* rules, Written trial) const override
     {
@@ -248,7 +247,7 @@ private:
     {
         admit(txn, request, &before, after);
         txn.update(after);
-        auto result = written(after, false);
+        auto result = written(txn, after, false);
         if (request.rules) result.before = json::serialize(encode_object(before, Secrets::Show));
         return result;
     }
@@ -256,10 +255,11 @@ private:
     {
         return {Errc::NotFound, "no " + std::string(K::kind().kind) + " named " + to_string(key)};
     }
-    static Written written(const K& object, bool created)
+    /// What the transaction has left of `object`: its text has been made already.
+    static Written written(Txn& txn, const K& object, bool created)
     {
-        return {json::serialize(encode_object(object, Secrets::Show)), object.metadata.resourceVersion, "",
-            created, false};
+        const auto entry = txn.find(K::kind().plural, key_of(object));
+        return {entry->text, object.metadata.resourceVersion, "", created, false};
     }
 };
 

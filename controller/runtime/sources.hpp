@@ -71,15 +71,16 @@ public:
     }
 
     /// Any change of an object of another kind, mapped by `std::vector<Key> mapper(const Other&)` or
-    /// `mapper(const Store&, const Other&)`.
+    /// `mapper(const Store&, const Other&)`; with an `Entry` for the object nothing is decoded.
     template <Kind Other, class Mapper> void all_of(Mapper mapper)
     {
         add_store<Other>([mapper = std::move(mapper), &store = store_](const Change& change) {
-            const auto other = decode_entry<Other>(*change.entry);
-            if constexpr (std::is_invocable_v<const Mapper&, const Store&, const Other&>)
-                return std::vector<Key>(mapper(store, other));
+            if constexpr (std::is_invocable_v<const Mapper&, const Store&, const Entry&>)
+                return std::vector<Key>(mapper(store, *change.entry));
+            else if constexpr (std::is_invocable_v<const Mapper&, const Store&, const Other&>)
+                return std::vector<Key>(mapper(store, decode_entry<Other>(*change.entry)));
             else
-                return std::vector<Key>(mapper(other));
+                return std::vector<Key>(mapper(decode_entry<Other>(*change.entry)));
         });
     }
 
