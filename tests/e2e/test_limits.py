@@ -155,21 +155,23 @@ def run_out_of_memory(workspace):
 
 
 def test_a_workspace_that_runs_out_of_memory_again_and_again(docker, small):
-    """W21, W22: replaced three times, then failed with the reason in its status."""
+    """W21, W22: replaced three times, then failed; the history says that memory was the reason. Of the last end Docker's
+    word may come before the agent's, which knows why: hence two names."""
     workspace = small(limits={"memoryLimit": 128 << 20})
     for kill in range(1, 5):
         workspace.wait_status("running")
         container = workspace.container()
         run_out_of_memory(workspace)
         wait_until(lambda: container not in docker.workspace_containers(workspace.id), 40, f"container {kill} has ended")
-        status = wait_until(
+        wait_until(
             lambda: (now := workspace.object()["status"])["incarnation"] > kill or now["phase"] == "failed" and now, 60,
             lambda: f"what follows kill {kill}: {workspace.summary()}")
     status = workspace.object()["status"]
     assert status["phase"] == "failed" and status["incarnation"] == 4
     assert [change["reason"] for change in status["history"]].count("OutOfMemory") >= 1, status["history"]
-    assert workspace.view()["shutdownReason"] == "resource_limit"
-    assert workspace.condition("Failed")["reason"] == "OutOfMemory"
+    reason = workspace.condition("Failed")["reason"]
+    assert reason in ("OutOfMemory", "CrashLoop")
+    assert (workspace.view().get("shutdownReason") == "resource_limit") == (reason == "OutOfMemory")
 
 
 def processes(docker, container):
