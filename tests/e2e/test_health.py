@@ -7,7 +7,7 @@ import pytest
 
 from support.wait import wait_until
 
-START_TIMEOUT = 25
+START_TIMEOUT = 35
 SHORT = {"BERTH_PROBE_INTERVAL": "1s", "BERTH_START_TIMEOUT": f"{START_TIMEOUT}s", "BERTH_ARCHIVE_AFTER": "6s"}
 
 
