@@ -54,7 +54,8 @@ private:
     void without_service();
     bool adopt(const ServiceFacts& service);
     void follow_tasks();
-    bool ended(std::string& how) const;
+    bool agent_may_know_more(const TaskFacts& task);
+    bool ended(std::string& how);
     void crashed(const std::string& how);
     bool refused();
     void judge_isolation();

@@ -7,6 +7,9 @@ namespace berth {
 
 namespace {
 
+/// So long after a container's end its agent's word is waited for.
+constexpr Duration kAgentsWord = std::chrono::seconds{2};
+
 std::string silent_part(const HealthChecks& checks)
 {
     if (checks.codeServer) return "the desktop does not answer";
@@ -27,7 +30,17 @@ void WorkspaceDecider::follow_tasks()
         judge_start();
 }
 
-bool WorkspaceDecider::ended(std::string& how) const
+/// Whether a container that has just ended ran out of memory only its agent can say, and does in a moment.
+bool WorkspaceDecider::agent_may_know_more(const TaskFacts& task)
+{
+    if (!task.at || node_lost()) return false;
+    const auto age = now_ - *task.at;
+    if (age < Duration{0} || age >= kAgentsWord) return false;
+    look_again(kAgentsWord - age);
+    return true;
+}
+
+bool WorkspaceDecider::ended(std::string& how)
 {
     if (report_is_current() && seen_.report->container.state == ContainerState::exited) {
         const auto& container = seen_.report->container;
@@ -37,6 +50,7 @@ bool WorkspaceDecider::ended(std::string& how) const
     }
     for (const auto& task : seen_.tasks) {
         if (task.incarnation != st_.incarnation || task.stage != TaskStage::ended) continue;
+        if (agent_may_know_more(task)) continue;
         how = task.message.empty() ? "it ended with code " + std::to_string(task.exit_code) : task.message;
         return true;
     }

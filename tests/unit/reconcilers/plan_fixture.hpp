@@ -45,7 +45,7 @@ inline ServiceFacts our_service(std::int64_t incarnation = 2)
 
 inline TaskFacts a_task(TaskStage stage, std::int64_t incarnation = 2, std::string message = "")
 {
-    return {incarnation, stage, "node1", std::move(message), 137, kNow - std::chrono::seconds{1}};
+    return {incarnation, stage, "node1", std::move(message), 137, kNow - std::chrono::seconds{5}};
 }
 
 inline ContainerReport a_container(std::int64_t incarnation)

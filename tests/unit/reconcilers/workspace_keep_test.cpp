@@ -62,6 +62,27 @@ TEST(WorkspacePlanKeep, AnEndedContainerIsReplacedThreeTimesThenItFails)
     }
 }
 
+// W22, W30
+TEST(WorkspacePlanKeep, TheAgentsWordOnAnEndIsWaitedForAMoment)
+{
+    auto ws = a_workspace(Phase::running);
+    auto seen = a_look();
+    seen.service = our_service(2);
+    seen.report = a_report();
+    seen.tasks = {a_task(TaskStage::ended, 2)};
+    seen.tasks[0].at = kNow - std::chrono::milliseconds{200};
+    const auto waits = plan(ws, seen);
+    EXPECT_EQ(waits.status.phase, Phase::running);
+    ASSERT_TRUE(waits.next_look);
+    EXPECT_LE(*waits.next_look, std::chrono::milliseconds{1800});
+
+    seen.report->container.state = ContainerState::exited;
+    seen.report->container.oomKilled = true;
+    const auto told = plan(ws, seen);
+    EXPECT_EQ(told.status.phase, Phase::starting);
+    EXPECT_EQ(told.status.history.back().reason, "OutOfMemory");
+}
+
 TEST(WorkspacePlanKeep, AnOldContainersEndIsNotCountedTwice)
 {
     auto seen = a_look();
