@@ -3,6 +3,8 @@
 
 count.py suite RESULTS NAME STATUS SECONDS   prints the line of one suite and keeps its numbers
 count.py sum RESULTS STATUS                  prints "N passed, N failed" as the last line; exit 1 when something failed
+count.py failed REPORT MOST                  prints pytest's ids of what failed, nothing when that is more than MOST
+count.py again REPORT SECOND                 what failed in REPORT and passed in SECOND counts as passed, and is named
 """
 
 import json
@@ -38,6 +40,34 @@ def report(results, name):
     return passed, failed
 
 
+def went_wrong(case):
+    return case.find("failure") is not None or case.find("error") is not None
+
+
+def pytest_id(case):
+    return f"{case.get('classname').replace('.', '/')}.py::{case.get('name')}"
+
+
+def failed(path, most):
+    names = list(dict.fromkeys(pytest_id(case) for case in xml.parse(path).iter("testcase") if went_wrong(case)))
+    if len(names) <= most:
+        print("\n".join(names))
+
+
+def again(path, second):
+    """The second report is taken away: its tests are in the first one."""
+    seen = [case for case in xml.parse(second).iter("testcase")]
+    good = {pytest_id(case) for case in seen} - {pytest_id(case) for case in seen if went_wrong(case)}
+    first = xml.parse(path)
+    for case in first.iter("testcase"):
+        if went_wrong(case) and pytest_id(case) in good:
+            print(f"UNSTABLE: {pytest_id(case)} failed once and passed on the second try")
+            for part in case.findall("failure") + case.findall("error"):
+                case.remove(part)
+    first.write(path)
+    second.unlink()
+
+
 def suite(results, name, status, seconds):
     try:
         passed, failed = report(results, name)
@@ -66,8 +96,12 @@ def total(results, status):
 
 
 if __name__ == "__main__":
-    folder = pathlib.Path(sys.argv[2])
-    if sys.argv[1] == "suite":
-        suite(folder, sys.argv[3], int(sys.argv[4]), int(sys.argv[5]))
+    what, place = sys.argv[1], pathlib.Path(sys.argv[2])
+    if what == "suite":
+        suite(place, sys.argv[3], int(sys.argv[4]), int(sys.argv[5]))
+    elif what == "failed":
+        failed(place, int(sys.argv[3]))
+    elif what == "again":
+        again(place, pathlib.Path(sys.argv[3]))
     else:
-        sys.exit(total(folder, int(sys.argv[3])))
+        sys.exit(total(place, int(sys.argv[3])))

@@ -162,10 +162,29 @@ suite_api() {
 }
 
 suite_e2e() {
-    local python
+    local python status=0
     python=$(locked_python test-venv tests/requirements.txt)
     (cd tests/e2e/browser && npm ci --no-audit --no-fund --loglevel=error)
     timeout 1800 deploy/setup-local.sh --engine private
-    cd tests/e2e
-    timeout 3000 "$python" -m pytest --junitxml="$results/e2e.xml" --durations=15 "${pytest_arguments[@]}"
+    pytest_e2e "$python" e2e.xml "${pytest_arguments[@]}" || status=$?
+    if ((status == 1)) && second_look "$python"; then status=0; fi
+    return "$status"
+}
+
+pytest_e2e() {
+    local python=$1 report=$2
+    shift 2
+    (cd "$root/tests/e2e" && timeout 4200 "$python" -m pytest --junitxml="$results/$report" --durations=15 "$@")
+}
+
+# second_look PYTHON: real parts on a busy machine: up to three tests that failed are tried once more, when the others are over.
+# One that passes then counts, and is named: it has found a race, in Berth or in itself.
+second_look() {
+    local unlucky
+    mapfile -t unlucky < <(python3 tests/lib/count.py failed "$results/e2e.xml" 3)
+    [[ -n ${unlucky[0]:-} ]] || return 1
+    printf '\n=== once more: %s ===\n' "${unlucky[*]}"
+    pytest_e2e "$1" e2e-again.xml "${unlucky[@]}" || true
+    python3 tests/lib/count.py again "$results/e2e.xml" "$results/e2e-again.xml"
+    [[ -z $(python3 tests/lib/count.py failed "$results/e2e.xml" 3) ]]
 }
