@@ -1,17 +1,10 @@
 """What a start says of a bucket (W8, W25), against a real SeaweedFS whose keys may different things, and against S3 in trouble."""
 
-import socket
-
 import pytest
 
+from support.ports import free_port
 from support.s3_rights import S3Rights
 from support.wait import wait_until
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @pytest.fixture(scope="module")

@@ -3,21 +3,22 @@
 import pathlib
 
 from .api import fetch
+from .ports import free_port
 from .wait import wait_until
 
 import json
 
 FOLDER = pathlib.Path(__file__).parent / "relays"
-ORDERS_PORT = 18380
 
 
 class S3Relay:
     name = "e2e-s3-relay"
     endpoint = "http://e2e-s3-relay:8333"
-    orders = f"http://127.0.0.1:{ORDERS_PORT}"
 
     def __init__(self, install):
         self.docker = install.docker
+        port = free_port()  # not a fixed one: a second install on this machine may be under test as well
+        self.orders = f"http://127.0.0.1:{port}"
         # The install's own credentials are never sent to another endpoint: whoever names one brings credentials.
         self.source = {"s3Endpoint": self.endpoint, "awsAccessKeyId": install.s3.access_key,
                        "awsSecretAccessKey": install.s3.secret_key}
@@ -25,7 +26,7 @@ class S3Relay:
         self.docker.run(
             "service", "create", "--quiet", "--detach", f"--name={self.name}", "--endpoint-mode=dnsrr", "--stop-grace-period=1s",
             f"--network={install.edge_network()}", f"--mount=type=bind,source={FOLDER},target=/relay,readonly",
-            f"--publish=published={ORDERS_PORT},target=8380,mode=host", "--no-resolve-image", "--user=0",
+            f"--publish=published={port},target=8380,mode=host", "--no-resolve-image", "--user=0",
             "--entrypoint=python3", install.service_env("berthd")["WORKSPACE_IMAGE"], "/relay/s3_relay.py")
         wait_until(lambda: fetch(self.orders, "GET", "/log", timeout=3).status == 200, 60, "the S3 relay answers")
 
