@@ -46,7 +46,8 @@ awaitable<> ensure_member(docker::Client& docker, std::string advertise)
 awaitable<> ensure_edge_network(docker::Client& docker, SwarmSettings settings)
 {
     const auto network = co_await docker.find_network(settings.edge_network);
-    if (network && network->Driver != "overlay")
+    // An overlay has no driver for a moment, until the manager has allocated what was just made.
+    if (network && !network->Driver.empty() && network->Driver != "overlay")
         throw Error{Errc::Invalid,
             "the network " + settings.edge_network + " exists and is no overlay (EDGE_NETWORK)"};
     if (network) co_return;

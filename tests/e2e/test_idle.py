@@ -127,7 +127,8 @@ def test_the_monitor_inside_reports_and_tries_again(install, docker, start):
     try:
         docker.run("exec", "-d", container, "sh", "-c",
                    "/usr/local/lib/berth/idle-monitor report >/tmp/report 2>&1")
-        wait_until(lambda: "trying again" in docker.shell(container, "cat /tmp/report"), 60, "the report was not taken")
+        wait_until(lambda: "trying again" in docker.shell(container, "cat /tmp/report"), 60,
+                   lambda: "the report was not taken: " + docker.shell(container, "cat /tmp/report"))
     finally:
         docker.run("unpause", berthd)
     workspace.wait_stopped(90)

@@ -120,12 +120,12 @@ mark_of() {
 }
 nothing_runs_without_filter() {
     write_control ready "$(mark_of "$name")"$'\n' # of another container
-    start_waiting -e BERTH_FILTER_DEADLINE=2 && wait_for 10 "the end" waiting_has_ended || return 1
+    start_waiting -e BERTH_FILTER_DEADLINE=2 && wait_for 30 "the end" waiting_has_ended || return 1
     [[ $(docker inspect -f '{{.State.ExitCode}}' "$name-waits") == 2 ]] && waiting_says 'network filter did not come within 2 s' || return 1
     ! waiting_says 'the program ran' && ! waiting_says 'the spy ran'
 }
 runs_with_filter() {
-    start_waiting && write_control ready "$(mark_of "$name-waits")"$'\n' && wait_for 5 "the program" waiting_says 'the program ran' &&
+    start_waiting && write_control ready "$(mark_of "$name-waits")"$'\n' && wait_for 30 "the program" waiting_says 'the program ran' &&
         waiting_says 'the spy ran'
 }
 stops_while_waiting() {

@@ -43,13 +43,20 @@ run_suite() {
 finish() {
     local status=$?
     trap - EXIT
-    if [[ $keep == no && -d $BERTH_HOME ]] && wants_engine; then
-        printf '\n=== taking the test install down ===\n'
-        deploy/setup-local.sh --down --purge </dev/null || log_info "could not take $BERTH_HOME down"
+    if [[ $keep == no ]] && wants_engine; then
+        printf '\n=== taking the test installs down ===\n'
+        take_down
     fi
     printf '\n%d s in all\n' "$((SECONDS - started))"
     python3 tests/lib/count.py sum "$results" "$status" || exit 1
     exit "$status"
+}
+
+take_down() {
+    local home
+    for home in "$(second_home)" "$BERTH_HOME"; do
+        [[ ! -d $home ]] || BERTH_HOME=$home deploy/setup-local.sh --down --purge </dev/null || log_info "could not take $home down"
+    done
 }
 
 wants_engine() { wants contract || wants images || wants e2e; }
@@ -58,7 +65,7 @@ wants() { [[ " ${only[*]} " == *" $1 "* ]]; }
 suite_prepare() {
     ensure_packages build runtime test
     if wants images || wants e2e || wants api; then ensure_tools; fi
-    if [[ $keep == no && -e $BERTH_HOME/engine ]] && wants_engine; then deploy/setup-local.sh --down --purge; fi
+    if [[ $keep == no ]] && wants_engine; then take_down; fi
     local targets=()
     if wants e2e || wants images || wants api; then targets+=(berthd berth-node); fi
     if wants unit || wants contract; then targets=(all); fi
@@ -161,13 +168,54 @@ suite_api() {
     timeout 900 "$python" tests/api/fuzz_test.py "build/$BERTH_PRESET/berthd" "$results/api-fuzz.xml"
 }
 
+# These run on a second install beside the first, which has all other files: half the time, and two installs on one machine.
+second_lane=(test_browser test_existing_engine test_idle test_idle_browser test_isolation test_isolation_tricks test_limits
+    test_path_mode test_second_engine test_warm_pool)
+
 suite_e2e() {
-    local python status=0
+    local python first=() file
     python=$(locked_python test-venv tests/requirements.txt)
     (cd tests/e2e/browser && npm ci --no-audit --no-fund --loglevel=error)
     timeout 1800 deploy/setup-local.sh --engine private
-    pytest_e2e "$python" e2e.xml "${pytest_arguments[@]}" || status=$?
-    if ((status == 1)) && second_look "$python"; then status=0; fi
+    if ((${#pytest_arguments[@]})); then
+        lane "$python" e2e "${pytest_arguments[@]}"
+        return
+    fi
+    for file in tests/e2e/test_*.py; do
+        file=$(basename "$file" .py)
+        [[ " ${second_lane[*]} " == *" $file "* ]] || first+=("$file.py")
+    done
+    (second_install && timeout 1800 deploy/setup-local.sh --engine private >"$results/second-install.log" 2>&1) ||
+        { tail -30 "$results/second-install.log"; return 1; }
+    two_lanes "$python" "${first[@]}"
+}
+
+# two_lanes PYTHON FILES…: the lanes' lines are told apart by what they begin with.
+two_lanes() {
+    local python=$1 second status=0
+    shift
+    (
+        second_install
+        lane "$python" e2e-second "${second_lane[@]/%/.py}"
+    ) > >(sed -u 's/^/  | /') 2>&1 &
+    second=$!
+    lane "$python" e2e "$@" || status=$?
+    wait "$second" || status=$?
+    return "$status"
+}
+
+second_home() { printf '%s-second' "$BERTH_HOME"; }
+second_install() {
+    BERTH_HOME=$(second_home)
+    BERTH_API_PORT=$((BERTH_API_PORT + 1)) BERTH_HTTP_PORT=$((BERTH_HTTP_PORT + 1)) BERTH_S3_PORT=$((BERTH_S3_PORT + 1))
+}
+
+# lane PYTHON REPORT ARGUMENTS…: pytest against the install that BERTH_HOME names, and its second look.
+lane() {
+    local python=$1 report=$2 status=0
+    shift 2
+    pytest_e2e "$python" "$report.xml" "$@" || status=$?
+    if ((status == 1)) && second_look "$python" "$report"; then status=0; fi
     return "$status"
 }
 
@@ -177,14 +225,14 @@ pytest_e2e() {
     (cd "$root/tests/e2e" && timeout 4200 "$python" -m pytest --junitxml="$results/$report" --durations=15 "$@")
 }
 
-# second_look PYTHON: real parts on a busy machine: up to three tests that failed are tried once more, when the others are over.
-# One that passes then counts, and is named: it has found a race, in Berth or in itself.
+# second_look PYTHON REPORT: real parts on a busy machine: up to three tests that failed are tried once more, when the
+# others are over. One that passes then counts, and is named: it has found a race, in Berth or in itself.
 second_look() {
-    local unlucky
-    mapfile -t unlucky < <(python3 tests/lib/count.py failed "$results/e2e.xml" 3)
+    local report=$results/$2.xml again=$results/$2-again.xml unlucky
+    mapfile -t unlucky < <(python3 tests/lib/count.py failed "$report" 3)
     [[ -n ${unlucky[0]:-} ]] || return 1
     printf '\n=== once more: %s ===\n' "${unlucky[*]}"
-    pytest_e2e "$1" e2e-again.xml "${unlucky[@]}" || true
-    python3 tests/lib/count.py again "$results/e2e.xml" "$results/e2e-again.xml"
-    [[ -z $(python3 tests/lib/count.py failed "$results/e2e.xml" 3) ]]
+    pytest_e2e "$1" "$2-again.xml" "${unlucky[@]}" || true
+    python3 tests/lib/count.py again "$report" "$again"
+    [[ -z $(python3 tests/lib/count.py failed "$report" 3) ]]
 }

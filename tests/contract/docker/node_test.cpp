@@ -17,7 +17,12 @@ TYPED_TEST(Nodes, KnowsNetworksByNameAndKeepsTheirSubnet)
     request.Labels = this->labels();
     request.IPAM = IPAM{"", {{"10.219.4.0/24", "", ""}}};
     const auto id = this->call(client.create_network(request));
-    const auto network = this->call(client.find_network(request.Name));
+    // The manager allocates it a moment after it has answered; until then it has neither driver nor subnet.
+    std::optional<Network> network;
+    EXPECT_TRUE(this->eventually([&] {
+        network = this->call(client.find_network(request.Name));
+        return network && !network->Driver.empty() && !network->IPAM.Config.empty();
+    }));
     ASSERT_TRUE(network);
     EXPECT_EQ(network->Id, id);
     EXPECT_EQ(network->Driver, "overlay");
