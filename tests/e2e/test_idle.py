@@ -1,5 +1,6 @@
 """W29, W6: an unused workspace is warned and stopped, a used one is not, and what counts as use."""
 
+import datetime
 import subprocess
 import threading
 
@@ -43,6 +44,12 @@ def terminal(install):
     yield open_terminal
     for one in opened:
         one.close()
+
+
+def rested(workspace):
+    """Seconds since the last sign of use that is known."""
+    signs = [datetime.datetime.fromisoformat(sign["at"]) for sign in activity(workspace)["signals"] if sign.get("at")]
+    return (datetime.datetime.now(datetime.timezone.utc) - max(signs)).total_seconds() if signs else 1e9
 
 
 def test_an_unused_workspace_is_warned_and_stopped_and_comes_back(install, start, terminal):
@@ -121,6 +128,8 @@ def test_the_monitor_inside_reports_and_tries_again(install, docker, start):
             "-H 'Content-Type: application/json' -d '{\"reason\":\"inactivity\"}' http://berth/callback")
     wait_until(lambda: workspace.shell(call) == "401", 30, "the agent refuses another token")
     assert workspace.status() == "running"
+    # What its start has stirred must be told before berthd is away: signs that the agent alone knows make it refuse the report.
+    wait_until(lambda: rested(workspace) > 35, 150, lambda: f"it rests; {activity(workspace)}", interval=1)
     berthd, = docker.service_containers(install.service("berthd"))
     container = workspace.container()
     docker.run("pause", berthd)
