@@ -33,26 +33,35 @@ awaitable<int> http_status(tcp::socket& socket, std::string path)
 
 enum class Want { Healthz, Http, Connection };
 
-awaitable<bool> check(tcp::socket socket, std::string address, unsigned short port, Want want)
+awaitable<int> get(tcp::socket socket, std::string address, unsigned short port, std::string path)
 {
     const tcp::endpoint target(asio::ip::make_address_v4(address), port);
     co_await socket.async_connect(target, asio::use_awaitable);
-    if (want == Want::Connection) co_return true;
-    const int status = co_await http_status(socket, want == Want::Healthz ? "/healthz" : "/vnc.html");
+    co_return co_await http_status(socket, std::move(path));
+}
+
+awaitable<bool> check(tcp::socket socket, std::string address, unsigned short port, Want want)
+{
+    if (want == Want::Connection) {
+        const tcp::endpoint target(asio::ip::make_address_v4(address), port);
+        co_await socket.async_connect(target, asio::use_awaitable);
+        co_return true;
+    }
+    const std::string path = want == Want::Healthz ? "/healthz" : "/vnc.html";
+    const int status = co_await get(std::move(socket), std::move(address), port, path);
     co_return want == Want::Healthz ? status == 200 : status >= 100 && status < 500;
 }
 
-/// False for anything that goes wrong but our own cancellation.
-awaitable<bool> check_in_time(
-    Clock& clock, tcp::socket socket, std::string address, unsigned short port, Want want, Duration limit)
+/// What `work` gives; T{} for anything that goes wrong but our own cancellation.
+template <class T> awaitable<T> in_time(Clock& clock, awaitable<T> work, Duration limit)
 {
     try {
-        co_return co_await with_timeout(clock, limit, check(std::move(socket), address, port, want), "probe");
+        co_return co_await with_timeout(clock, limit, std::move(work), "probe");
     } catch (const Error&) {
-        co_return false;
+        co_return T{};
     } catch (const boost::system::system_error& error) {
         if (is_cancelled(error)) throw;
-        co_return false;
+        co_return T{};
     }
 }
 
@@ -61,10 +70,10 @@ awaitable<HealthChecks> check_all(Clock& clock, std::vector<tcp::socket> sockets
 {
     HealthChecks checks;
     checks.codeServer =
-        co_await check_in_time(clock, std::move(sockets[0]), address, ports[0], Want::Healthz, limit);
-    checks.vnc = co_await check_in_time(clock, std::move(sockets[1]), address, ports[1], Want::Http, limit);
+        co_await in_time(clock, check(std::move(sockets[0]), address, ports[0], Want::Healthz), limit);
+    checks.vnc = co_await in_time(clock, check(std::move(sockets[1]), address, ports[1], Want::Http), limit);
     checks.webServer =
-        co_await check_in_time(clock, std::move(sockets[2]), address, ports[2], Want::Connection, limit);
+        co_await in_time(clock, check(std::move(sockets[2]), address, ports[2], Want::Connection), limit);
     co_return checks;
 }
 
@@ -84,6 +93,23 @@ awaitable<HealthChecks> probe_namespace(Executor work, Clock& clock, std::string
     }
     co_return co_await check_all(
         clock, std::move(sockets), "127.0.0.1", {kCodeServerPort, kVncPort, kWebPort}, limit);
+}
+
+awaitable<> open_editor(Executor work, Clock& clock, std::string netns_path, Duration limit)
+{
+    const std::array<std::string, 2> pages{"/", "/?folder=/workspace"}; // what a browser asks for first
+    auto executor = co_await asio::this_coro::executor;
+    std::vector<tcp::socket> sockets;
+    try {
+        auto enter = [&netns_path] { return sockets_in_namespace(netns_path, 2); };
+        for (auto& socket : co_await offload(work, enter))
+            sockets.emplace_back(executor, tcp::v4(), socket.release());
+    } catch (const Error& error) {
+        log::debug("a container can't be asked for its editor", {{"error", error.what()}});
+        co_return;
+    }
+    for (std::size_t i = 0; i < pages.size(); ++i)
+        co_await in_time(clock, get(std::move(sockets[i]), "127.0.0.1", kCodeServerPort, pages[i]), limit);
 }
 
 awaitable<HealthChecks> probe_ports(Clock& clock, std::string address, unsigned short code_server,

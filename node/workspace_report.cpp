@@ -15,6 +15,7 @@ namespace berth {
 namespace {
 
 constexpr Duration kProbeLimit = std::chrono::seconds{2};
+constexpr Duration kEditorLimit = std::chrono::seconds{10};
 /// While a workspace comes up every moment counts; one that doesn't come up must not cost much.
 constexpr Duration kEagerProbe{150};
 constexpr Duration kPatientProbe = std::chrono::seconds{1};
@@ -71,9 +72,13 @@ awaitable<Tick> WorkspaceAgent::probe_once()
         probed_id_ = run;
         probing_since_ = parts_.clock.tick();
     }
-    const auto name = std::filesystem::path(local_.sandbox).filename().string();
-    const auto checks = co_await probe_namespace(
-        parts_.work, parts_.clock, parts_.config.netns_dir + "/" + name, kProbeLimit);
+    const auto netns =
+        parts_.config.netns_dir + "/" + std::filesystem::path(local_.sandbox).filename().string();
+    const auto checks = co_await probe_namespace(parts_.work, parts_.clock, netns, kProbeLimit);
+    // A slot has the time that its user will not have: its editor has been opened once before it is warm.
+    if (health_.status == HealthState::starting && checks.codeServer && checks.vnc &&
+        !workspace_.spec.pool.empty())
+        co_await open_editor(parts_.work, parts_.clock, netns, kEditorLimit);
     if (local_.container.id != container.id || local_.container.state != ContainerState::running)
         co_return parts_.clock.tick();
     const auto before = health_;
@@ -117,8 +122,8 @@ awaitable<> WorkspaceAgent::usage_loop()
     }
 }
 
-/// The controller says that Docker has no task left of an incarnation. What the engine shows after that is the last
-/// word about what it left here, and only that may be taken for "nothing".
+/// The controller says that Docker has no task left of an incarnation. What the engine shows after that is
+/// the last word about what it left here, and only that may be taken for "nothing".
 void WorkspaceAgent::heed_end()
 {
     const auto ended = workspace_.status.endedIncarnation;
