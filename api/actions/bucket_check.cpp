@@ -115,9 +115,9 @@ s3::Probes probe(const s3::Target& target, Duration limit)
     const s3::Request put{"PUT", probe, {}, kProbeText, true};
     const std::vector<s3::Request> round{{"HEAD", ""},
         {"GET", "", {{"list-type", "2"}, {"max-keys", "1"}, {"prefix", folder}}}, {"GET", probe},
-        {"DELETE", folder + ".berth/nothing"}, put, put};
+        {"DELETE", folder + ".berth/nothing"}, put};
     auto seen = s3::run(target, round, limit);
-    s3::Probes probes{seen[0], seen[1], seen[2], seen[3], seen[4], seen[5]};
+    s3::Probes probes{seen[0], seen[1], seen[2], seen[3], seen[4]};
     if (s3::wants_plain_put(probes)) {
         const auto used = std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now() - begun);
         probes.put = s3::run(target, {{"PUT", probe, {}, kProbeText}}, limit - used).front();
@@ -143,7 +143,7 @@ bool s3::wants_plain_put(const Probes& probes)
     return status == 400 || status == 405 || status == 501;
 }
 
-BucketFacts s3::facts_of(const Probes& probes) { return {met(probes.put) || met(probes.put_again)}; }
+BucketFacts s3::facts_of(const Probes& probes) { return {met(probes.put)}; }
 
 S3BucketCheck::S3BucketCheck(Executor work, Clock& clock, BucketCheckSettings settings)
     : work_(std::move(work)),

@@ -13,7 +13,9 @@ namespace berth {
 
 /// What else has come out about a fit bucket.
 struct BucketFacts {
-    /// PUT with `If-None-Match: *` makes an object at most once, also when two try at the same moment.
+    /// `If-None-Match: *` was obeyed. Seen only where the probe object was there already; what two writers at
+    /// the same moment may do the node's agent finds out (a second writer here would wait a second for the
+    /// first).
     bool conditional_put = false;
 };
 
@@ -35,7 +37,6 @@ struct Probes {
     Outcome get;
     Outcome remove;
     Outcome put;
-    Outcome put_again;
 };
 
 /// Whose fault it is.

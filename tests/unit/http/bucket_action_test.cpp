@@ -57,14 +57,14 @@ std::string problem_in(const Probes& probes)
     return verdict.fault == s3::Fault::server ? "" : verdict.problem;
 }
 
-Probes fit() { return {kOk, kOk, kOk, answered(204), kThere, kThere}; }
+Probes fit() { return {kOk, kOk, kOk, answered(204), kThere}; }
 
 // W25
 TEST(BucketCheck, NamesEveryRightThatIsMissing)
 {
     EXPECT_EQ(problem_in(fit()), "");
     auto probes = fit();
-    probes.put = probes.put_again = kDenied;
+    probes.put = kDenied;
     EXPECT_EQ(problem_in(probes), "the credentials may not write in this bucket (AccessDenied)");
     probes.remove = kDenied;
     EXPECT_EQ(problem_in(probes), "the credentials may not write and delete in this bucket (AccessDenied)");
@@ -107,7 +107,7 @@ TEST(BucketCheck, TellsBucketRegionEndpointAndKeysApart)
 {
     const auto problem = [](Outcome list) {
         auto probes = fit();
-        probes.list = probes.get = probes.put = probes.put_again = probes.remove = std::move(list);
+        probes.list = probes.get = probes.put = probes.remove = std::move(list);
         return problem_in(probes);
     };
     EXPECT_EQ(problem(answered(404, "NoSuchBucket")), "the bucket does not exist (NoSuchBucket)");
@@ -123,13 +123,11 @@ TEST(BucketCheck, TellsBucketRegionEndpointAndKeysApart)
         "the S3 endpoint can't be found, or is not on the public internet");
 }
 
-TEST(BucketCheck, KnowsConditionalWritesByTheSecondOfTwo)
+TEST(BucketCheck, SeesConditionalWritesWhereItsObjectIsAlready)
 {
     EXPECT_TRUE(s3::facts_of(fit()).conditional_put);
     auto probes = fit();
     probes.put = kOk; // the first time
-    EXPECT_TRUE(s3::facts_of(probes).conditional_put);
-    probes.put_again = kOk;
     EXPECT_FALSE(s3::facts_of(probes).conditional_put);
     EXPECT_FALSE(s3::wants_plain_put(probes));
     probes.put = answered(501, "NotImplemented");
