@@ -192,7 +192,10 @@ awaitable<> ActivityWatch::look_at_display(std::optional<DisplaySocket> display)
         const auto idle = co_await display_idle(parts_.clock, std::move(display->socket), kDisplayLimit);
         const auto now = parts_.clock.now();
         const Time last = now - idle;
-        if (last > since + kDisplaySettles) log_.note(ActivityKind::vnc, last, "desktop", now);
+        // Reckoned back from how long it is ago, the same input is a few milliseconds later each time.
+        if (last <= std::max(since, desktop_.value_or(since)) + kDisplaySettles) co_return;
+        desktop_ = last;
+        log_.note(ActivityKind::vnc, last, "desktop", now);
     } catch (const Error& error) {
         log::debug("a desktop does not tell its last input",
             {{"workspace", view_.workspace.metadata.name}, {"error", error.what()}});

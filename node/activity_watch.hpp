@@ -66,6 +66,7 @@ private:
     std::vector<Terminal> last_terminals_;
     std::optional<Time> told_; ///< the newest sign of the last report
     std::optional<Time> told_at_;
+    std::optional<Time> desktop_; ///< the last input of the desktop that was noted
     std::optional<std::string> shown_; ///< in the control volume; unset: not looked yet
     bool warned_in_terminals_ = false;
     bool look_now_ = false;
