@@ -47,9 +47,10 @@ def terminal(install):
 
 
 def rested(workspace):
-    """Seconds since the last sign of use that is known."""
-    signs = [datetime.datetime.fromisoformat(sign["at"]) for sign in activity(workspace)["signals"] if sign.get("at")]
-    return (datetime.datetime.now(datetime.timezone.utc) - max(signs)).total_seconds() if signs else 1e9
+    """Seconds since its start and since the last sign of use that berthd knows."""
+    times = [workspace.object()["status"]["startedAt"], *(sign["at"] for sign in activity(workspace)["signals"] if sign.get("at"))]
+    newest = max(datetime.datetime.fromisoformat(time) for time in times)
+    return (datetime.datetime.now(datetime.timezone.utc) - newest).total_seconds()
 
 
 def test_an_unused_workspace_is_warned_and_stopped_and_comes_back(install, start, terminal):
