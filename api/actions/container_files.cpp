@@ -8,11 +8,6 @@ constexpr const char* kOrg = "default";
 /// As long as the trash keeps what was overwritten or deleted.
 constexpr auto kKept = std::chrono::days{30};
 
-Error not_found(const std::string& id)
-{
-    return Error{Errc::NotFound, "there is no container " + id}.as("CONTAINER_NOT_FOUND");
-}
-
 Doc doc_of(std::string summary, std::string description)
 {
     Doc doc{.summary = std::move(summary), .tag = "Containers", .success = 202, .roles = kUsers};
@@ -60,7 +55,7 @@ awaitable<FilesRequest> ContainerFiles::ask(
 {
     auto work = [key = Key{kOrg, call.param("id")}, who = call.principal.name, verb, counter, at](Txn& txn) {
         auto workspace = txn.get<Workspace>(key);
-        if (!workspace) throw not_found(key.name);
+        if (!workspace) throw container_not_found(key.name);
         check_live(*workspace);
         auto& requests = workspace->spec.requests;
         ++(requests.*counter);
@@ -99,7 +94,7 @@ awaitable<ReceiptList> ContainerFiles::receipts(Call call)
 {
     const Key key{kOrg, call.param("id")};
     const auto workspace = workspaces_.get(key);
-    if (!workspace) throw not_found(key.name);
+    if (!workspace) throw container_not_found(key.name);
     co_return ReceiptList{workspace->status.receipts};
 }
 

@@ -37,6 +37,11 @@ std::string trim_slashes(std::string text)
 
 } // namespace
 
+Error container_not_found(const std::string& id)
+{
+    return Error{Errc::NotFound, "there is no container " + id}.as("CONTAINER_NOT_FOUND");
+}
+
 ContainerStatus container_status(const Workspace& workspace)
 {
     const auto phase = workspace.status.phase;

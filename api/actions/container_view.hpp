@@ -116,6 +116,9 @@ BOOST_DESCRIBE_STRUCT(CallbackRequest, (), (reason))
 StartAnswer start_answer(
     const Workspace& workspace, const PublicAddress& address, std::optional<std::string> vnc_password);
 
+/// What every verb says of an id that nobody has.
+Error container_not_found(const std::string& id);
+
 /// When its user got it: a claimed slot is older than that.
 Time created_at(const Workspace& workspace);
 

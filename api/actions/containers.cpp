@@ -15,11 +15,6 @@ constexpr std::string_view kTag = "Containers";
 
 Key key_of_call(const Call& call) { return {kOrg, call.param("id")}; }
 
-Error not_found(const std::string& id)
-{
-    return Error{Errc::NotFound, "there is no container " + id}.as("CONTAINER_NOT_FOUND");
-}
-
 HttpError refused() { return HttpError{401, "AUTHENTICATION_FAILED", "authentication failed"}; }
 
 std::string lower(std::string text)
@@ -47,7 +42,7 @@ std::string free_id(Txn& txn)
 Workspace load(Txn& txn, const Key& key)
 {
     auto workspace = txn.get<Workspace>(key);
-    if (!workspace || is_slot(*workspace)) throw not_found(key.name); // its pool decides about a slot
+    if (!workspace || is_slot(*workspace)) throw container_not_found(key.name); // its pool decides about a slot
     return std::move(*workspace);
 }
 
@@ -154,7 +149,7 @@ WorkspacePtr Containers::find(const Call& call) const
 {
     auto workspace = workspaces_.get(key_of_call(call));
     const bool hidden = workspace && is_slot(*workspace) && call.principal.role != Role::admin;
-    if (!workspace || hidden) throw not_found(call.param("id"));
+    if (!workspace || hidden) throw container_not_found(call.param("id"));
     return workspace;
 }
 

@@ -170,7 +170,7 @@ awaitable<Explanation> ExplainAction::container(Call call)
 {
     const auto& id = call.param("id");
     const auto found = workspaces_.get({"default", id});
-    if (!found) throw Error{Errc::NotFound, "there is no container " + id}.as("CONTAINER_NOT_FOUND");
+    if (!found) throw container_not_found(id);
     co_return explain(*found, start_timeout_);
 }
 

@@ -5,15 +5,6 @@
 
 namespace berth {
 
-namespace {
-
-Error not_found(const std::string& id)
-{
-    return Error{Errc::NotFound, "there is no container " + id}.as("CONTAINER_NOT_FOUND");
-}
-
-} // namespace
-
 bool is_kept(const Workspace& workspace, Time now)
 {
     const auto& keep = workspace.spec.keepUntil;
@@ -39,7 +30,7 @@ awaitable<ContainerView> ContainerExtend::extend(Call call, ExtendRequest reques
     auto work = [key = Key{"default", call.param("id")}, who = call.principal.name,
                     until = clock_.now() + std::chrono::minutes{request.minutes}](Txn& txn) {
         auto workspace = txn.get<Workspace>(key);
-        if (!workspace || is_slot(*workspace)) throw not_found(key.name);
+        if (!workspace || is_slot(*workspace)) throw container_not_found(key.name);
         auto& spec = workspace->spec;
         if (spec.desiredState != DesiredState::running || workspace->metadata.deletionTimestamp)
             throw Error{Errc::Conflict, "the container is stopped: start it instead"};

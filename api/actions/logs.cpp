@@ -1,5 +1,6 @@
 #include "api/actions/logs.hpp"
 
+#include "api/actions/container_view.hpp"
 #include "controller/base/random.hpp"
 
 #include <charconv>
@@ -149,8 +150,7 @@ std::shared_ptr<Logs::Follower> Logs::follower(const Call& call) const
 {
     const Key key{kOrg, call.param("id")};
     const auto workspace = shared_->workspaces.get(key);
-    if (!workspace)
-        throw Error{Errc::NotFound, "there is no container " + key.name}.as("CONTAINER_NOT_FOUND");
+    if (!workspace) throw container_not_found(key.name);
     auto self = std::make_shared<Follower>();
     self->shared = shared_;
     self->key = key;
