@@ -60,8 +60,8 @@ BucketFacts facts_of(const Probes& probes);
 } // namespace s3
 
 /// The real one: signed requests (SigV4, path style) on the work executor, one round of parallel ones: HEAD
-/// bucket, LIST one, GET the probe, DELETE an object that is not there, and PUT the probe twice on condition
-/// that it is not there. A store that does not know the condition costs a second round. The probe is
+/// bucket, LIST one, GET the probe, DELETE an object that is not there, and PUT the probe on condition that
+/// it is not there. A store that does not know the condition costs a second round. The probe is
 /// <prefix>/.berth/probe and stays. A success is remembered for a while, a failure is not. Servers other than
 /// the install's are connected to only at addresses that the rules of the settings allow. Owned by main; I/O
 /// thread.
