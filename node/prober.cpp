@@ -77,20 +77,27 @@ awaitable<HealthChecks> check_all(Clock& clock, std::vector<tcp::socket> sockets
     co_return checks;
 }
 
-} // namespace
-
-awaitable<HealthChecks> probe_namespace(Executor work, Clock& clock, std::string netns_path, Duration limit)
+/// Made in the container's network namespace; none when it can't be entered.
+awaitable<std::vector<tcp::socket>> sockets_inside(Executor work, std::string netns_path, std::size_t count)
 {
     auto executor = co_await asio::this_coro::executor;
     std::vector<tcp::socket> sockets;
     try {
-        auto enter = [&netns_path] { return sockets_in_namespace(netns_path, 3); };
+        auto enter = [&netns_path, count] { return sockets_in_namespace(netns_path, count); };
         for (auto& socket : co_await offload(work, enter))
             sockets.emplace_back(executor, tcp::v4(), socket.release());
     } catch (const Error& error) {
-        log::debug("a container can't be probed", {{"error", error.what()}});
-        co_return HealthChecks{};
+        log::debug("a container's network can't be entered", {{"error", error.what()}});
     }
+    co_return sockets;
+}
+
+} // namespace
+
+awaitable<HealthChecks> probe_namespace(Executor work, Clock& clock, std::string netns_path, Duration limit)
+{
+    auto sockets = co_await sockets_inside(work, netns_path, 3);
+    if (sockets.empty()) co_return HealthChecks{};
     co_return co_await check_all(
         clock, std::move(sockets), "127.0.0.1", {kCodeServerPort, kVncPort, kWebPort}, limit);
 }
@@ -98,17 +105,8 @@ awaitable<HealthChecks> probe_namespace(Executor work, Clock& clock, std::string
 awaitable<> open_editor(Executor work, Clock& clock, std::string netns_path, Duration limit)
 {
     const std::array<std::string, 2> pages{"/", "/?folder=/workspace"}; // what a browser asks for first
-    auto executor = co_await asio::this_coro::executor;
-    std::vector<tcp::socket> sockets;
-    try {
-        auto enter = [&netns_path] { return sockets_in_namespace(netns_path, 2); };
-        for (auto& socket : co_await offload(work, enter))
-            sockets.emplace_back(executor, tcp::v4(), socket.release());
-    } catch (const Error& error) {
-        log::debug("a container can't be asked for its editor", {{"error", error.what()}});
-        co_return;
-    }
-    for (std::size_t i = 0; i < pages.size(); ++i)
+    auto sockets = co_await sockets_inside(work, netns_path, pages.size());
+    for (std::size_t i = 0; i < sockets.size(); ++i)
         co_await in_time(clock, get(std::move(sockets[i]), "127.0.0.1", kCodeServerPort, pages[i]), limit);
 }
 
