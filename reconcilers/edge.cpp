@@ -2,6 +2,7 @@
 
 #include "api/types/workspace.hpp"
 #include "controller/base/ip_range.hpp"
+#include "reconcilers/missing.hpp"
 
 #include <set>
 
@@ -170,14 +171,7 @@ awaitable<Action> EdgeReconciler::reconcile(EdgeNetwork& edge)
 awaitable<Action> EdgeReconciler::missing(Key key)
 {
     if (key.org != kOrg || key.name != kEdgeName) co_return Action::wait();
-    auto make = [key](Txn& txn) {
-        if (txn.get<EdgeNetwork>(key)) return;
-        EdgeNetwork edge;
-        edge.metadata.org = key.org;
-        edge.metadata.name = key.name;
-        txn.create(edge);
-    };
-    co_await store_.transact(std::move(make));
+    co_await make_missing<EdgeNetwork>(store_, std::move(key));
     co_return Action::again(Duration{0});
 }
 

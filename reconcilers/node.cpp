@@ -1,5 +1,7 @@
 #include "reconcilers/node.hpp"
 
+#include "reconcilers/missing.hpp"
+
 namespace berth {
 
 namespace {
@@ -109,14 +111,7 @@ awaitable<Action> NodeReconciler::reconcile(Node& node)
 awaitable<Action> NodeReconciler::missing(Key key)
 {
     if (key.org != kNodeOrg || !observed_.node(key.name)) co_return Action::wait();
-    auto make = [key](Txn& txn) {
-        if (txn.get<Node>(key)) return;
-        Node node;
-        node.metadata.org = key.org;
-        node.metadata.name = key.name;
-        txn.create(node);
-    };
-    co_await store_.transact(std::move(make));
+    co_await make_missing<Node>(store_, std::move(key));
     co_return Action::again(Duration{0});
 }
 
