@@ -73,6 +73,17 @@ RemoteFile remote_of(const ListedObject& object)
     return {.size = object.size, .etag = object.etag, .modified = object.modified};
 }
 
+ItemResult put_result(const PutItem& item, const S3Answer& answer)
+{
+    // If-Match on an object that is gone.
+    const bool version = item.expect.kind == Expect::Kind::Version;
+    if (version && answer.status == 404 && error_code(answer.body) != "NoSuchBucket")
+        return {.outcome = Outcome::Changed};
+    return result_of(answer, "write", false);
+}
+ItemResult get_result(const GetItem&, const S3Answer& answer) { return result_of(answer, "read", true); }
+ItemResult copy_result(const CopyItem&, const S3Answer& answer) { return result_of(answer, "copy", true); }
+
 } // namespace
 
 std::string manifest_path(const std::string& writer)
@@ -207,6 +218,11 @@ S3Call S3Store::put_call(const PutItem& item) const
     return call;
 }
 
+S3Call S3Store::get_call(const GetItem& item) const
+{
+    return {.method = "GET", .url = url(item.path), .file = item.file, .size = item.size};
+}
+
 S3Call S3Store::copy_call(const CopyItem& item) const
 {
     S3Call call{.method = "PUT", .url = url(item.to)};
@@ -253,7 +269,7 @@ awaitable<std::vector<bool>> S3Store::as_expected(const std::vector<PutItem>& it
     co_return fine;
 }
 
-awaitable<ItemResults> S3Store::put_all(std::vector<PutItem> items)
+template <class Item> awaitable<ItemResults> S3Store::transfer(std::vector<Item> items, Transfer<Item> how)
 {
     ItemResults results(items.size());
     std::vector<S3Call> calls;
@@ -261,54 +277,32 @@ awaitable<ItemResults> S3Store::put_all(std::vector<PutItem> items)
     for (std::size_t i = 0; i < items.size(); ++i) {
         if (is_large(items[i].size)) continue;
         places.push_back(i);
-        calls.push_back(put_call(items[i]));
+        calls.push_back((this->*how.call)(items[i]));
     }
     const auto answers = co_await send(std::move(calls));
-    for (std::size_t i = 0; i < places.size(); ++i) {
-        auto& result = results[places[i]] = result_of(answers[i], "write", false);
-        // If-Match on an object that is gone.
-        const bool version = items[places[i]].expect.kind == Expect::Kind::Version;
-        if (version && answers[i].status == 404 && error_code(answers[i].body) != "NoSuchBucket")
-            result = {.outcome = Outcome::Changed};
-    }
+    for (std::size_t i = 0; i < places.size(); ++i)
+        results[places[i]] = how.result(items[places[i]], answers[i]);
     for (std::size_t i = 0; i < items.size(); ++i)
-        if (is_large(items[i].size)) results[i] = co_await put_large(items[i]);
+        if (is_large(items[i].size)) results[i] = co_await (this->*how.large)(items[i]);
     co_return results;
+}
+
+awaitable<ItemResults> S3Store::put_all(std::vector<PutItem> items)
+{
+    const Transfer<PutItem> how{&S3Store::put_call, &put_result, &S3Store::put_large};
+    co_return co_await transfer(std::move(items), how);
 }
 
 awaitable<ItemResults> S3Store::get(std::vector<GetItem> items)
 {
-    ItemResults results(items.size());
-    std::vector<S3Call> calls;
-    std::vector<std::size_t> places;
-    for (std::size_t i = 0; i < items.size(); ++i) {
-        if (is_large(items[i].size)) continue;
-        places.push_back(i);
-        calls.push_back(
-            {.method = "GET", .url = url(items[i].path), .file = items[i].file, .size = items[i].size});
-    }
-    const auto answers = co_await send(std::move(calls));
-    for (std::size_t i = 0; i < places.size(); ++i) results[places[i]] = result_of(answers[i], "read", true);
-    for (std::size_t i = 0; i < items.size(); ++i)
-        if (is_large(items[i].size)) results[i] = co_await get_large(items[i]);
-    co_return results;
+    const Transfer<GetItem> how{&S3Store::get_call, &get_result, &S3Store::get_large};
+    co_return co_await transfer(std::move(items), how);
 }
 
 awaitable<ItemResults> S3Store::copy(std::vector<CopyItem> items)
 {
-    ItemResults results(items.size());
-    std::vector<S3Call> calls;
-    std::vector<std::size_t> places;
-    for (std::size_t i = 0; i < items.size(); ++i) {
-        if (is_large(items[i].size)) continue;
-        places.push_back(i);
-        calls.push_back(copy_call(items[i]));
-    }
-    const auto answers = co_await send(std::move(calls));
-    for (std::size_t i = 0; i < places.size(); ++i) results[places[i]] = result_of(answers[i], "copy", true);
-    for (std::size_t i = 0; i < items.size(); ++i)
-        if (is_large(items[i].size)) results[i] = co_await copy_large(items[i]);
-    co_return results;
+    const Transfer<CopyItem> how{&S3Store::copy_call, &copy_result, &S3Store::copy_large};
+    co_return co_await transfer(std::move(items), how);
 }
 
 awaitable<ItemResults> S3Store::remove(std::vector<RemoveItem> items)
@@ -325,6 +319,18 @@ awaitable<ItemResults> S3Store::remove(std::vector<RemoveItem> items)
     co_return results;
 }
 
+awaitable<std::optional<Error>> S3Store::by_rclone(awaitable<> work, std::int64_t requests)
+{
+    std::optional<Error> failure;
+    try {
+        co_await std::move(work);
+    } catch (const Error& error) {
+        failure = error;
+    }
+    requests_ += requests;
+    co_return failure;
+}
+
 awaitable<ItemResult> S3Store::put_large(PutItem item)
 {
     ItemResult result;
@@ -332,13 +338,8 @@ awaitable<ItemResult> S3Store::put_large(PutItem item)
     one.push_back(item);
     const auto fine = co_await as_expected(one);
     if (!fine[0]) co_return ItemResult{.outcome = Outcome::Changed};
-    std::optional<Error> failure;
-    try {
-        co_await large_.put(item.file, key(item.path), item.size);
-    } catch (const Error& error) {
-        failure = error;
-    }
-    requests_ += large_requests(item.size);
+    const auto failure =
+        co_await by_rclone(large_.put(item.file, key(item.path), item.size), large_requests(item.size));
     if (failure) co_return ItemResult{.failure = failure};
     Paths paths(1, item.path);
     const auto now = co_await head(std::move(paths));
@@ -355,13 +356,8 @@ awaitable<ItemResult> S3Store::get_large(GetItem item)
     const auto now = co_await head(std::move(paths));
     const auto found = now.find(item.path);
     if (found == now.end()) co_return ItemResult{.outcome = Outcome::Missing};
-    std::optional<Error> failure;
-    try {
-        co_await large_.get(key(item.path), item.file, item.size);
-    } catch (const Error& error) {
-        failure = error;
-    }
-    requests_ += large_requests(item.size);
+    const auto failure =
+        co_await by_rclone(large_.get(key(item.path), item.file, item.size), large_requests(item.size));
     if (failure) co_return ItemResult{.failure = failure};
     co_return ItemResult{.outcome = Outcome::Done, .etag = found->second.etag, .mtime = found->second.mtime};
 }
@@ -374,13 +370,8 @@ awaitable<ItemResult> S3Store::copy_large(CopyItem item)
     if (found == now.end()) co_return ItemResult{.outcome = Outcome::Missing};
     if (!item.etag.empty() && found->second.etag != item.etag)
         co_return ItemResult{.outcome = Outcome::Changed};
-    std::optional<Error> failure;
-    try {
-        co_await large_.copy(key(item.from), key(item.to), item.size);
-    } catch (const Error& error) {
-        failure = error;
-    }
-    requests_ += kLargeOverhead;
+    const auto failure =
+        co_await by_rclone(large_.copy(key(item.from), key(item.to), item.size), kLargeOverhead);
     if (failure) co_return ItemResult{.failure = failure};
     co_return ItemResult{.outcome = Outcome::Done};
 }

@@ -51,11 +51,22 @@ private:
     awaitable<Answers> send(std::vector<S3Call> calls);
     awaitable<ListPage> list_page(std::map<std::string, std::string> query);
     S3Call put_call(const PutItem& item) const;
+    S3Call get_call(const GetItem& item) const;
     S3Call copy_call(const CopyItem& item) const;
+    /// How one kind of transfer is done: small ones by requests of our own, large ones by rclone.
+    template <class Item> struct Transfer {
+        S3Call (S3Store::*call)(const Item&) const;
+        ItemResult (*result)(const Item&, const S3Answer&);
+        awaitable<ItemResult> (S3Store::*large)(Item);
+    };
+    /// The small ones at the same time, then the large ones, one after the other.
+    template <class Item> awaitable<ItemResults> transfer(std::vector<Item> items, Transfer<Item> how);
     awaitable<ItemResults> put_all(std::vector<PutItem> items);
     awaitable<bool> probe();
     /// Without conditions: looks at what is there, and says which items must not be written.
     awaitable<std::vector<bool>> as_expected(const std::vector<PutItem>& items);
+    /// What went wrong, if anything; counts the requests either way.
+    awaitable<std::optional<Error>> by_rclone(awaitable<> work, std::int64_t requests);
     awaitable<ItemResult> put_large(PutItem item);
     awaitable<ItemResult> get_large(GetItem item);
     awaitable<ItemResult> copy_large(CopyItem item);
