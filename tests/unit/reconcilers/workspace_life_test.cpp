@@ -23,6 +23,16 @@ protected:
         return failed ? failed->reason : "";
     }
     const WorkspaceStatus& look(const std::string& id = "abc") { return status = ws(id).status; }
+    void put_from_template()
+    {
+        Workspace workspace;
+        workspace.metadata.org = "default";
+        workspace.metadata.name = "abc";
+        workspace.spec.s3.bucket = "demo";
+        workspace.spec.template_ = "small";
+        h.put(workspace);
+        h.observe();
+    }
     void use_template()
     {
         put_workspace();
@@ -33,13 +43,7 @@ protected:
 
 TEST_F(WorkspaceLife, AMissingTemplateIsSaidAtOnceAndItsComingIsNoticed)
 {
-    Workspace workspace;
-    workspace.metadata.org = "default";
-    workspace.metadata.name = "abc";
-    workspace.spec.s3.bucket = "demo";
-    workspace.spec.template_ = "small";
-    h.put(workspace);
-    h.observe();
+    put_from_template();
     EXPECT_EQ(look().phase, Phase::failed);
     EXPECT_EQ(failure(), "TemplateMissing");
     EXPECT_EQ(find_condition(status.conditions, "Ready")->reason, "TemplateMissing");
@@ -76,13 +80,7 @@ TEST_F(WorkspaceLife, WhatDockerRefusesForItsWordsIsNotTriedAgainUntilTheyChange
     put_template("bad reference");
     h.engine.inject(
         {.kind = Fault::Kind::StatusBefore, .call = "POST /services/create", .times = 1, .status = 400});
-    Workspace workspace;
-    workspace.metadata.org = "default";
-    workspace.metadata.name = "abc";
-    workspace.spec.s3.bucket = "demo";
-    workspace.spec.template_ = "small";
-    h.put(workspace);
-    h.observe();
+    put_from_template();
     EXPECT_EQ(look().phase, Phase::failed);
     EXPECT_EQ(failure(), "ServiceRefused");
     EXPECT_EQ(status.decisions.back().step, "enter failed");
