@@ -147,17 +147,39 @@ awaitable<> Client::remove_secret(std::string id)
     co_await forget(std::move(call));
 }
 
-awaitable<json::array> Client::list_raw(std::string plural, Filters filters)
+namespace {
+
+std::string_view list_name(const std::string& plural)
 {
     static const std::map<std::string, std::string_view, std::less<>> kNames{
         {"services", "service_list"}, {"tasks", "task_list"}, {"nodes", "node_list"}, {"networks", "network_list"}};
     const auto known = kNames.find(plural);
     if (known == kNames.end()) throw Error{Errc::Internal, "no list of " + plural};
-    Call call{known->second, "GET", "/" + plural + query({{"filters", filters_text(filters)}})};
-    auto reply = co_await get(std::move(call));
-    if (reply.is_null()) co_return json::array{};
-    if (!reply.is_array()) throw Error{Errc::Internal, "docker " + std::string(known->second) + ": expected a list"};
-    co_return std::move(reply.get_array());
+    return known->second;
+}
+
+} // namespace
+
+awaitable<std::string> Client::list_text(std::string plural, Filters filters)
+{
+    Call call{list_name(plural), "GET", "/" + plural + query({{"filters", filters_text(filters)}})};
+    auto response = co_await perform(std::move(call));
+    co_return std::move(response.body);
+}
+
+json::array Client::parse_list(const std::string& plural, const std::string& text)
+{
+    const auto name = list_name(plural);
+    auto reply = parse_reply(name, text);
+    if (reply.is_null()) return {};
+    if (!reply.is_array()) throw Error{Errc::Internal, "docker " + std::string(name) + ": expected a list"};
+    return std::move(reply.get_array());
+}
+
+awaitable<json::array> Client::list_raw(std::string plural, Filters filters)
+{
+    const auto text = co_await list_text(plural, std::move(filters));
+    co_return parse_list(plural, text);
 }
 
 } // namespace berth::docker

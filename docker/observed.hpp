@@ -85,10 +85,12 @@ private:
     template <class T>
     struct Table {
         std::map<std::string, std::shared_ptr<const T>> by_id;
+        std::string text; ///< of the reply: the same one again is not read again
     };
     struct Listing;
     awaitable<> relist();
     awaitable<> read(Listing& listing);
+    template <class T> awaitable<> read_list(std::string plural, const Table<T>& known, Table<T>& now);
     awaitable<> follow();
     awaitable<> relist_loop();
     awaitable<> wait_until_due();
