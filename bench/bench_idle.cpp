@@ -1,12 +1,14 @@
-// What N workspaces cost while nothing happens: their services and tasks are in an engine in memory, their
-// agents report every 30 s as berth-node does, and the store, the controllers and the reconciler are Berth's
-// own. Usage: bench_idle WORKSPACES SECONDS. Prints one JSON line:
+// What N workspaces cost while nothing happens: their services and tasks are in an engine in memory, on nodes with 50
+// each, whose agents report every 30 s what berth-node would (its own rule decides what is news; an unchanged report is
+// repeated every tenth time), and the store, the controllers and the reconciler are Berth's own. Usage: bench_idle WORKSPACES SECONDS. Prints one JSON line:
 // {"workspaces","running","seconds","cpu_percent","docker_calls","store_writes"} over SECONDS after all are
 // running.
 
+#include "api/types/node.hpp"
 #include "api/types/workspace_report.hpp"
 #include "bench/bench_support.hpp"
 #include "controller/runtime/manager.hpp"
+#include "node/news.hpp"
 #include "reconcilers/swarm_setup.hpp"
 #include "reconcilers/workspace.hpp"
 #include "tests/fakes/fake_engine.hpp"
@@ -20,6 +22,8 @@ namespace {
 using namespace berth;
 
 constexpr Duration kReportEvery = std::chrono::seconds{30};
+constexpr int kRepeatEvery = 10;
+constexpr std::int64_t kPerNode = 50;
 
 /// Lists are answered from the text of the last different answer, so that the fake's own work stays out of
 /// the figure once the Swarm rests.
@@ -62,7 +66,8 @@ public:
     std::string host() const override { return "serving"; }
 };
 
-WorkspaceReport report_of(const Workspace& workspace, FakeEngine& engine, Time now)
+/// `used`: the last sign of use.
+WorkspaceReport make_report(const Workspace& workspace, const std::string& node, Time used, Time now)
 {
     WorkspaceReport report;
     report.metadata.org = workspace.metadata.org;
@@ -70,8 +75,8 @@ WorkspaceReport report_of(const Workspace& workspace, FakeEngine& engine, Time n
     report.metadata.ownerReferences = {{"Workspace", workspace.metadata.name, workspace.metadata.uid}};
     auto& spec = report.spec;
     spec.workspaceUid = workspace.metadata.uid;
-    spec.nodeId = engine.local_node();
-    spec.nodeName = "one";
+    spec.nodeId = node;
+    spec.nodeName = node;
     spec.reportedAt = now;
     spec.container.state = ContainerState::running;
     spec.container.incarnation = workspace.status.incarnation;
@@ -83,16 +88,17 @@ WorkspaceReport report_of(const Workspace& workspace, FakeEngine& engine, Time n
     spec.sync.state = SyncState::idle;
     spec.sync.lastSyncAt = now;
     spec.resourceUsage = ResourceUsage{0.01, 200 << 20, 5.0};
-    spec.activity = {{ActivityKind::files, now, "src/main.py"}};
+    spec.activity = {{ActivityKind::files, used, "src/main.py"}};
+    spec.lastActivity = used;
     return report;
 }
 
 /// What the API does with reports, in one transaction.
-awaitable<> send(Store& store, std::vector<WorkspaceReport> reports)
+template <class Report> awaitable<> send(Store& store, std::vector<Report> reports)
 {
     auto write = [reports = std::move(reports)](Txn& txn) mutable {
         for (auto& report : reports) {
-            if (txn.get<WorkspaceReport>(key_of(report)))
+            if (txn.get<Report>(key_of(report)))
                 txn.update(report);
             else
                 txn.create(report);
@@ -124,26 +130,52 @@ struct Idle {
         return settings;
     }
 
+    WorkspaceReport report_of(const Workspace& workspace) const
+    {
+        const auto& node = workspace.status.nodeId;
+        return make_report(workspace, node.empty() ? engine.local_node() : node, used, clock.now());
+    }
     /// All agents at once.
     awaitable<> report_all()
     {
         std::vector<WorkspaceReport> reports;
-        for (const auto& workspace : store->list<Workspace>())
-            reports.push_back(report_of(workspace, engine, clock.now()));
+        for (const auto& workspace : store->list<Workspace>()) {
+            reports.push_back(report_of(workspace));
+            told[workspace.metadata.uid] = reports.back().spec;
+        }
         co_await send(*store, std::move(reports));
     }
-    /// One after the other, each with a write of its own, as they come from many nodes.
-    awaitable<> report_all(Duration over)
+    /// One node after the other, each report with a write of its own. Of `round` on, a tenth repeats what is unchanged.
+    awaitable<> report_all(Duration over, std::size_t round)
     {
-        const auto workspaces = store->list<Workspace>();
+        if (nodes.empty())
+            for (auto& workspace : store->list<Workspace>()) nodes[workspace.status.nodeId].push_back(workspace);
         const auto start = clock.tick();
-        std::int64_t sent = 0;
-        for (const auto& workspace : workspaces) {
-            std::vector<WorkspaceReport> one{report_of(workspace, engine, clock.now())};
-            co_await send(*store, std::move(one));
-            const auto next = start + over * ++sent / std::ssize(workspaces);
+        std::int64_t done = 0;
+        for (const auto& [node, workspaces] : nodes) {
+            co_await report_node(node, workspaces, round);
+            const auto next = start + over * ++done / std::ssize(nodes);
             if (next > clock.tick()) co_await clock.sleep(next - clock.tick());
         }
+    }
+    awaitable<> report_node(std::string node, const std::vector<Workspace>& workspaces, std::size_t round)
+    {
+        NodeReport own;
+        own.metadata.org = "default";
+        own.metadata.name = own.spec.nodeId = own.spec.hostname = node;
+        for (std::size_t i = 0; i < workspaces.size(); ++i) {
+            const auto& uid = workspaces[i].metadata.uid;
+            auto report = report_of(workspaces[i]);
+            if ((i + round) % kRepeatEvery == 0 || worth_telling(told[uid], report.spec)) {
+                told[uid] = report.spec;
+                std::vector<WorkspaceReport> one{std::move(report)};
+                co_await send(*store, std::move(one));
+            }
+            own.spec.unchanged[uid] = *told[uid].reportedAt;
+        }
+        own.spec.reportedAt = clock.now();
+        std::vector<NodeReport> one{std::move(own)};
+        co_await send(*store, std::move(one));
     }
 
     std::int64_t running() const
@@ -155,6 +187,9 @@ struct Idle {
 
     Executor io;
     SystemClock clock;
+    Time used = clock.now();
+    std::map<std::string, WorkspaceReportSpec> told; ///< by the workspace's uid
+    std::map<std::string, std::vector<Workspace>> nodes; ///< what each has, once all are running
     std::unique_ptr<Store> store;
     FakeEngine engine{io, clock, {.start_after = Duration{0}}};
     Recorded transport{engine};
@@ -168,6 +203,7 @@ struct Idle {
 
 awaitable<> bring_up(Idle& idle, std::int64_t count)
 {
+    for (std::int64_t i = 1; i < count / kPerNode; ++i) idle.engine.add_node("worker-" + std::to_string(i));
     auto create = [count](Txn& txn) {
         for (std::int64_t i = 0; i < count; ++i) {
             auto workspace = bench::make_workspace(i, Phase::pending);
@@ -195,7 +231,7 @@ awaitable<> measure(Executor io, Executor db, std::int64_t count, std::int64_t s
     TaskGroup tasks{io};
     tasks.spawn("manager", idle.manager.run());
     co_await bring_up(idle, count);
-    co_await idle.report_all(std::chrono::seconds{5}); // what follows a start settles
+    co_await idle.report_all(std::chrono::seconds{5}, 0); // what follows a start settles
     co_await idle.observed.relist_now();
 
     idle.transport.resting = true;
@@ -203,7 +239,8 @@ awaitable<> measure(Executor io, Executor db, std::int64_t count, std::int64_t s
     const auto revision = idle.store->revision();
     const auto cpu = cpu_seconds();
     const auto start = clock.tick();
-    while (clock.tick() - start < std::chrono::seconds{seconds}) co_await idle.report_all(kReportEvery);
+    for (std::size_t round = 1; clock.tick() - start < std::chrono::seconds{seconds}; ++round)
+        co_await idle.report_all(kReportEvery, round);
     const auto took = std::chrono::duration<double>(clock.tick() - start).count();
     std::cout << json::serialize(json::object{{"workspaces", count}, {"running", idle.running()},
                      {"seconds", took}, {"cpu_percent", 100 * (cpu_seconds() - cpu) / took},

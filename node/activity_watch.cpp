@@ -214,11 +214,10 @@ void ActivityWatch::report_if_worth()
     if (long_silence || (news && near) || end_reached) view_.changed();
 }
 
-std::vector<ActivitySignal> ActivityWatch::tell()
+void ActivityWatch::told()
 {
     told_ = log_.newest();
     told_at_ = parts_.clock.now();
-    return log_.signals();
 }
 
 std::string ActivityWatch::notice() const

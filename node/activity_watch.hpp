@@ -35,8 +35,9 @@ public:
     awaitable<> relay();
     /// The workspace changed.
     void update();
-    /// For the report, which is being sent.
-    std::vector<ActivitySignal> tell();
+    std::vector<ActivitySignal> signals() const { return log_.signals(); }
+    /// They are in the report that is being sent.
+    void told();
     std::optional<Time> newest() const { return log_.newest(); }
 
 private:

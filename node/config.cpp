@@ -94,7 +94,7 @@ std::vector<EnvSetting> node_settings(NodeConfig& config)
         env("COMPARE_INTERVAL", config.compare_interval,
             "how often everything is compared with S3, which brings here what others changed"),
         env("PROBE_INTERVAL", config.probe_interval, "how often a healthy workspace is probed"),
-        env("REPORT_INTERVAL", config.report_interval, "how often an unchanged report is sent again"),
+        env("REPORT_INTERVAL", config.report_interval, "how often the node tells that it is there, and what has moved"),
         env("RELIST_INTERVAL", config.relist_interval,
             "how often containers and volumes are listed without a hint"),
         env("TRASH_DAYS", config.trash_days,

@@ -127,7 +127,7 @@ awaitable<> NodeAgent::identify()
 awaitable<> NodeAgent::machine_loop()
 {
     const auto target = object_target("default", NodeReportSpec::kind.plural, parts_.node_id);
-    reporter_.add(target, [this] { return node_report(); });
+    reporter_.add(target, {[this](bool) { return node_report(); }, [this] { node_report_taken(); }});
     while (true) {
         usage_ = meter_.measure();
         try {
@@ -155,7 +155,17 @@ json::object NodeAgent::node_report()
     spec.reportedAt = clock_.now();
     spec.usage = usage_;
     spec.addresses = isolation_.addresses();
+    for (const auto& [uid, running] : running_)
+        if (const auto since = running->agent.unchanged_since()) spec.unchanged.emplace(uid, *since);
     return encode_object(report);
+}
+
+/// After a silence berthd does not trust what it was told before, and only a report of its own wakes a workspace.
+void NodeAgent::node_report_taken()
+{
+    const auto now = clock_.tick();
+    if (now - std::exchange(heard_at_, now) > config_.report_interval * 2)
+        for (const auto& [uid, running] : running_) running->agent.tell_again();
 }
 
 WorkspaceListener NodeAgent::listener()
@@ -165,8 +175,10 @@ WorkspaceListener NodeAgent::listener()
         workspaces_ = std::move(all);
         api_synced_ = true;
         for (const auto& [uid, workspace] : workspaces_)
-            if (const auto found = running_.find(uid); found != running_.end())
+            if (const auto found = running_.find(uid); found != running_.end()) {
                 found->second->agent.update(workspace);
+                found->second->agent.tell_again(); // it may be another store than before
+            }
         reconcile();
     };
     listener.changed = [this](Workspace workspace) {

@@ -43,6 +43,7 @@ private:
     awaitable<> end(std::string uid, std::shared_ptr<Running> running);
     awaitable<> end_all();
     json::object node_report();
+    void node_report_taken();
 
     Clock& clock_;
     const NodeConfig& config_;
@@ -64,6 +65,7 @@ private:
     NodeParts parts_;
     std::string engine_version_;
     MachineUsage usage_;
+    Tick heard_at_{}; ///< when berthd took the last report of the node
     bool api_synced_ = false;
     std::map<std::string, Workspace> workspaces_;
     std::map<std::string, std::shared_ptr<Running>> running_;

@@ -28,9 +28,9 @@ Reporter::Reporter(Executor executor, ApiClient& api, Clock& clock, Duration int
       wake_(executor)
 {}
 
-void Reporter::add(std::string target, Source source)
+void Reporter::add(std::string target, ReportSource source)
 {
-    entries_[std::move(target)] = Entry{.source = std::move(source), .due = clock_.tick()};
+    entries_[std::move(target)] = Entry{.source = std::move(source), .id = ++added_, .due = clock_.tick()};
     wake_.notify_all();
 }
 
@@ -80,15 +80,18 @@ awaitable<> Reporter::send(std::string target)
 {
     auto& entry = entries_.at(target);
     const auto version = entry.version;
+    const auto id = entry.id;
     std::optional<Error> failure;
+    bool sent = false;
     try {
-        auto report = entry.source();
+        auto report = entry.source.make(entry.sent != version);
+        sent = report.has_value();
         if (report) co_await api_.put(target, std::move(*report));
     } catch (const Error& error) {
         failure = error;
     }
     const auto found = entries_.find(target); // it may be gone by now
-    if (found == entries_.end()) co_return;
+    if (found == entries_.end() || found->second.id != id) co_return;
     auto& now = found->second;
     if (failure) {
         if (now.failures++ == 0)
@@ -98,6 +101,7 @@ awaitable<> Reporter::send(std::string target)
     }
     now.failures = 0;
     now.sent = version;
+    if (sent) now.source.taken();
     now.due = clock_.tick() + (now.version == version ? interval_ : kBreath);
 }
 

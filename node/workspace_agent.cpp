@@ -31,7 +31,8 @@ WorkspaceAgent::WorkspaceAgent(NodeParts& parts, Workspace workspace)
         workspace_.spec.desiredState == DesiredState::stopped || workspace_.metadata.deletionTimestamp;
     if (stopped) status_.receipt = workspace_.status.sync.receipt;
     observed_requests_ = workspace_.status.observedRequests;
-    parts_.reporter.add(target_, [this] { return has_a_say() ? std::optional(report()) : std::nullopt; });
+    parts_.reporter.add(target_,
+        {[this](bool news) { return report(news); }, [this] { told_ = std::exchange(sent_, std::nullopt); }});
     heed_end();
 }
 

@@ -55,6 +55,10 @@ public:
     const Workspace& workspace() const noexcept { return workspace_; }
     /// Whether berthd has taken a report of the present state.
     bool reported() const { return !parts_.reporter.pending(target_); }
+    /// When berthd was told what is still true; nothing: there is something to tell, or it is not this node's to tell.
+    std::optional<Time> unchanged_since() const;
+    /// berthd may have missed or lost something: its turn to be told everything comes with the next regular report.
+    void tell_again() { told_.reset(); }
 
 private:
     NodeView view() const;
@@ -97,7 +101,8 @@ private:
     awaitable<> usage_loop();
     void heed_end();
     void note_list();
-    json::object report();
+    WorkspaceReportSpec present() const;
+    std::optional<json::object> report(bool news);
     void changed() { parts_.reporter.changed(target_); }
     bool unchanged_folder() const;
 
@@ -138,6 +143,9 @@ private:
     std::string probed_id_;
     Tick probing_since_{};
     std::optional<ResourceUsage> usage_;
+    std::optional<WorkspaceReportSpec> sent_; ///< until berthd has taken it
+    std::optional<WorkspaceReportSpec> told_; ///< berthd has it
+    Tick repeat_due_{};
     ActivityWatch use_{parts_, {workspace_, local_, usage_, status_, activity_, [this] { changed(); }}};
 };
 

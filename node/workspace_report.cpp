@@ -1,6 +1,7 @@
 // What the agent sees beside the files: probes, usage, and the report made of everything.
 
 #include "controller/base/log.hpp"
+#include "node/news.hpp"
 #include "node/prober.hpp"
 #include "node/workspace_agent.hpp"
 
@@ -21,6 +22,8 @@ constexpr Duration kEagerProbe{150};
 constexpr Duration kPatientProbe = std::chrono::seconds{1};
 constexpr Duration kEagerFor = std::chrono::seconds{60};
 constexpr Duration kUsageInterval = std::chrono::seconds{10};
+/// Of an unchanged report, in regular ones: its figures are not left to grow old for ever.
+constexpr int kRepeatEvery = 10;
 
 } // namespace
 
@@ -139,15 +142,10 @@ void WorkspaceAgent::note_list()
     changed();
 }
 
-json::object WorkspaceAgent::report()
+WorkspaceReportSpec WorkspaceAgent::present() const
 {
-    WorkspaceReport report;
-    const auto& meta = workspace_.metadata;
-    report.metadata.org = meta.org;
-    report.metadata.name = meta.name;
-    report.metadata.ownerReferences = {OwnerReference{"Workspace", meta.name, meta.uid}};
-    auto& spec = report.spec;
-    spec.workspaceUid = meta.uid;
+    WorkspaceReportSpec spec;
+    spec.workspaceUid = workspace_.metadata.uid;
     spec.nodeId = parts_.node_id;
     spec.nodeName = parts_.node_name;
     spec.reportedAt = parts_.clock.now();
@@ -166,9 +164,33 @@ json::object WorkspaceAgent::report()
     spec.sync.s3Requests = earlier_requests_ + (store_ ? store_->requests() : 0);
     spec.observedRequests = observed_requests_;
     spec.resourceUsage = usage_;
-    spec.activity = use_.tell();
+    spec.activity = use_.signals();
     spec.lastActivity = use_.newest();
+    return spec;
+}
+
+std::optional<json::object> WorkspaceAgent::report(bool news)
+{
+    if (!has_a_say()) return std::nullopt;
+    auto spec = present();
+    const auto now = parts_.clock.tick();
+    if (!news && told_ && now < repeat_due_ && !worth_telling(*told_, spec)) return std::nullopt;
+    repeat_due_ = now + with_jitter(parts_.config.report_interval * kRepeatEvery);
+    use_.told();
+    sent_ = spec;
+    WorkspaceReport report;
+    const auto& meta = workspace_.metadata;
+    report.metadata.org = meta.org;
+    report.metadata.name = meta.name;
+    report.metadata.ownerReferences = {OwnerReference{"Workspace", meta.name, meta.uid}};
+    report.spec = std::move(spec);
     return encode_object(report);
+}
+
+std::optional<Time> WorkspaceAgent::unchanged_since() const
+{
+    if (!told_ || !has_a_say() || !reported() || worth_telling(*told_, present())) return std::nullopt;
+    return told_->reportedAt;
 }
 
 } // namespace berth

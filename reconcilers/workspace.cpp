@@ -6,6 +6,7 @@
 #include "controller/base/log.hpp"
 #include "controller/runtime/conditions.hpp"
 #include "metrics/metrics.hpp"
+#include "reconcilers/workspace_report.hpp"
 
 namespace berth {
 
@@ -129,7 +130,9 @@ awaitable<WorkspaceReconciler::Look> WorkspaceReconciler::look(const Workspace& 
         seen.obstacle = Obstacle{"NoImage", "no image is configured for workspaces"};
     seen.request_hash = request_hash(workspace);
     seen.settings_hash = settings_hash(workspace, chosen);
-    seen.report = report_of(workspace);
+    auto told = told_of(store_, workspace);
+    seen.report = std::move(told.report);
+    seen.agent_seen_at = told.agent_seen_at;
     seen.isolation = settings_.isolation;
     seen.watching_since = watching_since_;
     if (wants_probe(workspace, seen.report, seen.isolation)) seen.routed = co_await probe(workspace);
@@ -137,7 +140,7 @@ awaitable<WorkspaceReconciler::Look> WorkspaceReconciler::look(const Workspace& 
     const auto service = co_await service_of(workspace);
     if (service) seen.service = facts_of(*service, settings_.install_id);
     seen.tasks = tasks_of(workspace, service ? service->ID : "");
-    look_at_node(workspace, seen);
+    if (!told.node_id.empty()) look_at_node(told.node_id, seen);
     co_return look;
 }
 
@@ -171,25 +174,12 @@ std::vector<TaskFacts> WorkspaceReconciler::tasks_of(
     return facts;
 }
 
-std::optional<WorkspaceReportSpec> WorkspaceReconciler::report_of(const Workspace& workspace) const
+void WorkspaceReconciler::look_at_node(const std::string& id, Seen& seen) const
 {
-    auto report = store_.get<WorkspaceReport>(key_of(workspace));
-    // A report about an earlier workspace of the same name says nothing about this one.
-    if (!report || report->spec.workspaceUid != workspace.metadata.uid) return std::nullopt;
-    return std::move(report->spec);
-}
-
-void WorkspaceReconciler::look_at_node(const Workspace& workspace, Seen& seen) const
-{
-    auto id = workspace.status.nodeId;
-    if (id.empty() && seen.report) id = seen.report->nodeId;
-    if (id.empty()) return;
     const auto node = observed_.node(id);
     seen.node_known = node != nullptr;
     seen.node_up = node && node->Status.State != "down";
     if (node) seen.node_name = node->Description.Hostname;
-    const auto report = store_.get<NodeReport>({"default", id});
-    if (report) seen.agent_seen_at = report->spec.reportedAt;
 }
 
 /// Whether Traefik serves the code-server by host name: "running" is said only after this.

@@ -33,8 +33,7 @@ private:
     awaitable<Look> look(const Workspace& workspace);
     awaitable<std::optional<docker::Service>> service_of(const Workspace& workspace);
     std::vector<TaskFacts> tasks_of(const Workspace& workspace, const std::string& service_id) const;
-    std::optional<WorkspaceReportSpec> report_of(const Workspace& workspace) const;
-    void look_at_node(const Workspace& workspace, Seen& seen) const;
+    void look_at_node(const std::string& id, Seen& seen) const;
     awaitable<bool> probe(const Workspace& workspace);
     awaitable<> create(Workspace& workspace, const Flavor& flavor, const std::string& settings_hash);
     awaitable<> forget_report(const Workspace& workspace);

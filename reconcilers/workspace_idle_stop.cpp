@@ -3,6 +3,7 @@
 #include "controller/base/log.hpp"
 #include "reconcilers/workspace_idle.hpp"
 #include "reconcilers/workspace.hpp"
+#include "reconcilers/workspace_report.hpp"
 
 namespace berth {
 
@@ -60,11 +61,11 @@ awaitable<> WorkspaceReconciler::stop_idle(const Workspace& workspace, std::opti
         const bool same = stored && stored->metadata.uid == seen.metadata.uid &&
                           stored->metadata.generation == seen.metadata.generation;
         if (!same || !is_judged(seen)) return false;
-        auto report = txn.get<WorkspaceReport>(key);
+        const auto report = told_of(txn, seen).report;
         if (!report) return false;
         auto judged = seen;
         judged.status.activity = before;
-        const auto verdict = idle_verdict(judged, report->spec, idle, stale, now);
+        const auto verdict = idle_verdict(judged, report, idle, stale, now);
         if (verdict.status.state != IdleState::expired) return false;
         stored->spec.desiredState = DesiredState::stopped;
         stored->spec.stopReason = "inactivity";

@@ -89,7 +89,8 @@ void UsageAction::mount(Router& router)
     Doc doc{.summary = "What is used", .tag = "Operation", .roles = kReaders};
     doc.description =
         "Per live workspace, per node and for the cluster, as the nodes measured it within the last half "
-        "minute. What a silent node uses is not known and left out.";
+        "minute; a workspace's use to within 0.05 cores and 16 MiB. What a silent node uses is not known and left "
+        "out.";
     router.get("/api/usage", std::move(doc), &UsageAction::usage, this);
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 // Node: a machine of the Swarm, as Docker and its agent see it. Made and kept by NodeReconciler.
-// NodeReport: the agent's half, written by the agent only (role `node`). Both are named after the Swarm node id.
+// NodeReport: the agent's half, written by the agent only (role `node`), and its heartbeat. Both are named after the
+// Swarm node id.
 
 #include "api/types/meta.hpp"
 
@@ -34,10 +35,12 @@ struct NodeReportSpec {
     std::optional<Time> reportedAt;
     MachineUsage usage;
     std::vector<std::string> addresses; ///< of the machine's own interfaces, sorted; no workspace may reach them
+    /// By the uid of a workspace: the reportedAt of its last report, for each of which that report is still true.
+    std::map<std::string, Time> unchanged;
     bool operator==(const NodeReportSpec&) const = default;
 };
 BOOST_DESCRIBE_STRUCT(
-    NodeReportSpec, (), (nodeId, hostname, agentVersion, engineVersion, reportedAt, usage, addresses))
+    NodeReportSpec, (), (nodeId, hostname, agentVersion, engineVersion, reportedAt, usage, addresses, unchanged))
 using NodeReport = Object<NodeReportSpec, RecordStatus>;
 
 struct NodeSpec {

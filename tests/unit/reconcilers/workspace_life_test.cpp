@@ -1,6 +1,7 @@
 // The reconciler over a whole life: templates that come and go, services that Docker refuses, ends without
 // files, and the archive.
 
+#include "api/types/node.hpp"
 #include "tests/unit/reconcilers/workspace_fixture.hpp"
 
 namespace berth {
@@ -192,6 +193,55 @@ TEST_F(WorkspaceLife, InPathModeTheProbeAsksForThePath)
     EXPECT_EQ(proxy.asked.back().headers.get("Host"), "berth.example");
     EXPECT_EQ(other.get<Workspace>("default", "abc").status.phase, Phase::running);
     other.stop();
+}
+
+/// The node says every half minute that nothing has changed, and the workspace's own report is not repeated.
+class VouchedReport : public WorkspaceTest {
+protected:
+    void SetUp() override
+    {
+        WorkspaceTest::SetUp();
+        bring_up();
+        told = h.get<WorkspaceReport>("default", "abc").spec;
+    }
+    void node_says(std::map<std::string, Time> unchanged, std::string node = {})
+    {
+        NodeReport report;
+        report.metadata.org = "default";
+        report.metadata.name = report.spec.nodeId = node.empty() ? h.engine.local_node() : node;
+        report.spec.reportedAt = h.clock.now();
+        report.spec.unchanged = std::move(unchanged);
+        h.put(report);
+    }
+    bool silent() { return find_condition(ws().status.conditions, "IdleUnknown") != nullptr; }
+
+    WorkspaceReportSpec told;
+};
+
+TEST_F(VouchedReport, IsAsNewAsItsNodesWord)
+{
+    const auto written = h.find<WorkspaceReport>("default", "abc")->metadata.resourceVersion;
+    for (int i = 0; i < 10; ++i) {
+        h.advance(std::chrono::seconds{30});
+        node_says({{told.workspaceUid, *told.reportedAt}});
+    }
+    h.advance(std::chrono::seconds{60});
+    EXPECT_FALSE(silent());
+    EXPECT_EQ(phase(), Phase::running);
+    EXPECT_EQ(h.find<WorkspaceReport>("default", "abc")->metadata.resourceVersion, written);
+    h.advance(std::chrono::minutes{3});
+    EXPECT_TRUE(silent()) << "the node has gone silent too";
+}
+
+TEST_F(VouchedReport, OnlyTheOneThatBerthdHas)
+{
+    const auto other = h.engine.add_node("worker-1");
+    for (int i = 0; i < 10; ++i) {
+        h.advance(std::chrono::seconds{30});
+        node_says({{told.workspaceUid, *told.reportedAt + Duration{1}}, {"another", *told.reportedAt}});
+        node_says({{told.workspaceUid, *told.reportedAt}}, other);
+    }
+    EXPECT_TRUE(silent());
 }
 
 } // namespace
