@@ -2,7 +2,7 @@
 
 #include "api/types/workspace.hpp"
 #include "controller/base/ip_range.hpp"
-#include "reconcilers/missing.hpp"
+#include "controller/runtime/missing.hpp"
 
 #include <set>
 

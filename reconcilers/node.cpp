@@ -1,6 +1,6 @@
 #include "reconcilers/node.hpp"
 
-#include "reconcilers/missing.hpp"
+#include "controller/runtime/missing.hpp"
 
 namespace berth {
 
