@@ -65,6 +65,8 @@ struct WorkspaceSettings {
 /// The numbers of every warm pool. Tests shorten them; operators have no reason to.
 struct PoolLimits {
     std::int64_t starting_at_once = 2; ///< slots; one while users wait for workspaces of theirs
+    /// After a claim, while half of the slots are left: its user is just opening the editor.
+    Duration claim_pause = std::chrono::seconds{3};
     double stale_share = 0.2;          ///< of the wanted slots, replaced at a time; at least one
     /// Of a node's memory: no slot is made above the first, and slots are given up above the second. Both are below
     /// MAX_MEMORY_PERCENT, so that the pool yields before a user is refused.

@@ -37,6 +37,7 @@ private:
     void remove(const SlotFacts* slot);
 
     bool resting() const { return st_.failures > 0 && st_.retryAt && now_ < *st_.retryAt; }
+    Duration pause() const;
     std::int64_t slot_memory() const;
     std::int64_t room() const;
     std::int64_t unmeasured() const;
@@ -59,6 +60,7 @@ PoolPlan PoolPlanner::plan()
 {
     st_.wanted = pool_size_at(pool_.spec, now_);
     st_.claimed += seen_.newly_claimed;
+    if (seen_.newly_claimed > 0) st_.lastClaimAt = now_;
     drop_useless();
     yield_memory();
     shrink();
@@ -212,10 +214,17 @@ std::int64_t PoolPlanner::room() const
     return std::max<std::int64_t>(0, slots - unmeasured());
 }
 
+/// How long no slot is made because of a claim.
+Duration PoolPlanner::pause() const
+{
+    if (!st_.lastClaimAt || warm(false) * 2 < st_.wanted) return Duration{0};
+    return std::max<Duration>(*st_.lastClaimAt + limits_.claim_pause - now_, Duration{0});
+}
+
 void PoolPlanner::grow()
 {
     const auto missing = st_.wanted - std::int64_t(live_.size());
-    if (missing <= 0 || seen_.obstacle || resting()) return;
+    if (missing <= 0 || seen_.obstacle || resting() || pause() > Duration{0}) return;
     auto fits = std::min(missing, room());
     missing_for_memory_ = missing - fits;
     if (pool_.spec.maximum > 0)
@@ -262,7 +271,7 @@ void PoolPlanner::conclude()
     if (resting())
         plan_.next_look = std::chrono::duration_cast<Duration>(*st_.retryAt - now_);
     else if (!full || !pool_.spec.schedule.empty())
-        plan_.next_look = limits_.look;
+        plan_.next_look = pause() > Duration{0} ? std::min(pause(), limits_.look) : limits_.look;
 }
 
 bool has_label(const Workspace& slot, std::string_view name, const std::string& value)

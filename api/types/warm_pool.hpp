@@ -57,6 +57,7 @@ struct WarmPoolStatus {
     std::int64_t starting = 0;
     std::int64_t stale = 0;   ///< made from an older image, limits or environment; not claimed, replaced
     std::int64_t claimed = 0; ///< since the pool was made
+    std::optional<Time> lastClaimAt;
     std::vector<std::string> slots; ///< ids of the unclaimed ones
     std::int64_t failures = 0;      ///< failed attempts in a row; above 0 slots are made one at a time
     std::optional<Time> retryAt;    ///< no slot is made before
@@ -65,7 +66,7 @@ struct WarmPoolStatus {
     bool operator==(const WarmPoolStatus&) const = default;
 };
 BOOST_DESCRIBE_STRUCT(WarmPoolStatus, (),
-    (observedGeneration, conditions, wanted, ready, starting, stale, claimed, slots, failures, retryAt,
+    (observedGeneration, conditions, wanted, ready, starting, stale, claimed, lastClaimAt, slots, failures, retryAt,
         lastFailureAt, lastYieldAt))
 
 using WarmPool = Object<WarmPoolSpec, WarmPoolStatus>;

@@ -137,6 +137,22 @@ TEST(WarmPoolPlan, WaitingUsersComeFirst)
     EXPECT_EQ(plan(a_pool(10), seen).create, 1);
 }
 
+TEST(WarmPoolPlan, AStartDoesNotTakeTheProcessorFromAFreshClaim)
+{
+    auto claimed = see({warm("a"), warm("b")});
+    claimed.newly_claimed = 1;
+    auto pool = a_pool(3);
+    const auto got = plan(pool, claimed);
+    EXPECT_EQ(got.create, 0);
+    EXPECT_EQ(got.next_look, Duration(kLimits.claim_pause));
+    pool.status = got.status;
+    EXPECT_EQ(plan(pool, see({warm("a"), warm("b")})).create, 0);
+    pool.status.lastClaimAt = kNow - kLimits.claim_pause;
+    EXPECT_EQ(plan(pool, see({warm("a"), warm("b")})).create, 1);
+    pool.status.lastClaimAt = kNow;
+    EXPECT_EQ(plan(pool, see({warm("a")})).create, 2) << "less than half is left: the next users come first";
+}
+
 TEST(WarmPoolPlan, SaysHowFarItIs)
 {
     auto seen = see({warm("a"), starting("b"), stale(warm("c"))});
