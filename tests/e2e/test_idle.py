@@ -144,3 +144,23 @@ def test_the_monitor_inside_reports_and_tries_again(install, docker, start):
     workspace.wait_stopped(90)
     assert workspace.view()["shutdownReason"] == "inactivity"
     assert workspace.sync()["receipt"]["final"]
+
+
+def test_a_report_that_still_holds_is_vouched_for_and_not_written_again(api, start):
+    """Rest costs no writes, and is not taken for silence."""
+    workspace = start()
+    uid = workspace.object()["metadata"]["uid"]
+    seen = {}
+
+    def vouched():
+        report = api.expect(200, "GET", f"/api/v1/orgs/default/workspacereports/{workspace.id}")
+        node, = api.expect(200, "GET", "/api/v1/orgs/default/nodereports")["items"]
+        if node["spec"]["unchanged"].get(uid) != report["spec"]["reportedAt"]:
+            return False
+        words = seen.setdefault(report["metadata"]["resourceVersion"], set())
+        words.add(node["spec"]["reportedAt"])
+        return len(words) >= 2
+
+    wait_until(vouched, 240, lambda: f"two words of the node for the same report; {seen}", interval=1)
+    assert workspace.condition("IdleUnknown")["status"] == "Unknown"  # there is no such condition
+    assert activity(workspace)["state"] == "active"
