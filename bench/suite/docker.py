@@ -35,9 +35,13 @@ class Engine:
 
     def raw(self, method, path, body=None):
         headers = {"Content-Type": "application/json"} if body is not None else {}
-        self.connection.request(method, API + path, None if body is None else json.dumps(body), headers)
-        response = self.connection.getresponse()
-        return response.status, response.read()
+        try:
+            self.connection.request(method, API + path, None if body is None else json.dumps(body), headers)
+            response = self.connection.getresponse()
+            return response.status, response.read()
+        except BaseException:
+            self.connection.close()  # half an answer is in it; what cleans up next gets a new one
+            raise
 
     def call(self, method, path, body=None, missing_ok=False):
         status, data = self.raw(method, path, body)
