@@ -182,6 +182,7 @@ struct App::Parts {
           admission(store, bucket_check, capacity, admission_settings(config, keys)),
           containers(store, workspaces, admission, clock, container_settings(config)),
           extend(store, clock, public_address(config)), usage(store, workspaces, clock, metrics),
+          dashboard(store, workspaces, usage, containers),
           explain(workspaces, config.start_timeout),
           container_files(store, workspaces, clock),
           health(store, workspaces, clock, [this] { return docker_health(); }), authenticator(std::move(keys), store),
@@ -214,6 +215,7 @@ struct App::Parts {
     Containers containers;
     ContainerExtend extend;
     UsageAction usage;
+    Dashboard dashboard;
     ExplainAction explain;
     ContainerFiles container_files;
     HealthAction health;
@@ -291,6 +293,7 @@ void App::mount()
     p.health.mount(p.router);
     p.extend.mount(p.router);
     p.usage.mount(p.router);
+    p.dashboard.mount(p.router);
     p.routes.mount(p.router);
     p.page.mount(p.router);
     p.logs.mount(p.router);

@@ -4,6 +4,7 @@
 #include "api/actions/bucket_check.hpp"
 #include "api/actions/container_files.hpp"
 #include "api/actions/containers.hpp"
+#include "api/actions/dashboard.hpp"
 #include "api/actions/explain.hpp"
 #include "api/actions/extend.hpp"
 #include "api/actions/health.hpp"

@@ -296,6 +296,20 @@ awaitable<Containers::View> Containers::restart(Call call)
     co_return answer(co_await store_.transact(std::move(work)));
 }
 
+awaitable<Containers::View> Containers::remove(Call call)
+{
+    auto work = [key = key_of_call(call), who = call.principal.name](Txn& txn) {
+        Edited edited{load(txn, key), false};
+        if (edited.workspace.metadata.deletionTimestamp) return edited;
+        txn.remove<Workspace>(key);
+        txn.audit(audit(who, "delete", key));
+        if (auto leaving = txn.get<Workspace>(key)) edited.workspace = std::move(*leaving);
+        edited.changed = true;
+        return edited;
+    };
+    co_return answer(co_await store_.transact(std::move(work)));
+}
+
 /// Nobody learns from the answer whether a container exists: wrong token and wrong id look the same.
 awaitable<Containers::View> Containers::callback(Call call, CallbackRequest request)
 {

@@ -18,22 +18,26 @@ public:
 
     void mount(Router& router);
 
+    using View = Answer<ContainerView>;
+    /// The verbs, each about the path's {id}.
+    awaitable<View> stop(Call call);
+    awaitable<View> start_again(Call call);
+    awaitable<View> restart(Call call);
+    /// Stops it first; when its files are in S3, the object goes too.
+    awaitable<View> remove(Call call);
+
 private:
     /// What an edit did: the answer's status depends on whether there was anything to do.
     struct Edited {
         Workspace workspace;
         bool changed = false;
     };
-    using View = Answer<ContainerView>;
 
     awaitable<Reply> start(Call call);
     awaitable<std::optional<Reply>> claim(
         Idempotency once, Principal who, Workspace draft, std::optional<std::string> vnc_password);
     awaitable<ContainerList> list(Call call);
     awaitable<ContainerView> show(Call call);
-    awaitable<View> stop(Call call);
-    awaitable<View> start_again(Call call);
-    awaitable<View> restart(Call call);
     awaitable<View> callback(Call call, CallbackRequest request);
 
     void mount_start(Router& router);

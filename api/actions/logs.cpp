@@ -1,8 +1,10 @@
 #include "api/actions/logs.hpp"
 
 #include "api/actions/container_view.hpp"
+#include "api/types/warm_pool.hpp"
 #include "controller/base/random.hpp"
 
+#include <algorithm>
 #include <charconv>
 
 namespace berth {
@@ -22,7 +24,23 @@ Time since_of(const std::string& text, Time now)
     throw Error{Problems{{"since", "expected a time like 2026-01-31T12:00:00Z or a duration like 10m"}}};
 }
 
+std::string lower(std::string text)
+{
+    std::transform(
+        text.begin(), text.end(), text.begin(), [](unsigned char c) { return char(std::tolower(c)); });
+    return text;
+}
+
 } // namespace
+
+LineLevel level_of(const LogLine& line)
+{
+    if (line.stream == LogStreamName::berth) return LineLevel::warning; // lines are missing
+    const auto text = lower(line.text);
+    const auto has = [&text](std::string_view word) { return text.find(word) != std::string::npos; };
+    if (has("error") || has("fatal") || has("panic") || has("critical")) return LineLevel::error;
+    return has("warn") ? LineLevel::warning : LineLevel::info;
+}
 
 struct Logs::Shared {
     Shared(WorkspaceCache& cache, const Executor& executor, Clock& the_clock, LogLimits limits)
@@ -115,6 +133,7 @@ void Logs::mount(Router& router)
     take.max_body = 4 << 20;
     router.post<LogBatch>("/api/v1/orgs/{org}/workspaces/{name}/logs", std::move(take), &Logs::take, this);
     mount_read(router);
+    mount_feed(router);
 }
 
 void Logs::mount_read(Router& router)
@@ -189,7 +208,7 @@ awaitable<Reply> Logs::read(Call call)
     co_return Reply::streaming(type, std::move(producer));
 }
 
-awaitable<> Logs::follow(std::shared_ptr<Follower> self, Stream& out)
+template <class Source> awaitable<> Logs::follow(std::shared_ptr<Source> self, Stream& out)
 {
     auto& shared = *self->shared;
     auto quiet_since = shared.clock.tick();
@@ -208,6 +227,118 @@ awaitable<> Logs::follow(std::shared_ptr<Follower> self, Stream& out)
             if (error.code() != Errc::Timeout) throw;
         }
     }
+}
+
+/// One reader of many workspaces' lines.
+struct Logs::Feed {
+    std::shared_ptr<Shared> shared;
+    Form form = Form::events;
+    std::string container; ///< empty: all
+    std::string node;      ///< id or name; empty: all
+    std::string search;    ///< in lower case
+    LineLevel level = LineLevel::info;
+    std::map<Key, std::uint64_t> after; ///< the last line of each that was given
+    std::deque<std::string> ready;      ///< records of lines that were found and not given yet
+
+    bool wants(const Key& key, const Workspace& workspace) const;
+    bool wants(const LogLine& line) const;
+    std::string record(const Workspace& workspace, const LogLine& line) const;
+    void start(std::size_t tail);
+    std::string next();
+    bool gone() const { return false; }
+};
+
+bool Logs::Feed::wants(const Key& key, const Workspace& workspace) const
+{
+    if (key.org != kOrg || is_slot(workspace)) return false;
+    const auto& status = workspace.status;
+    return (container.empty() || container == key.name) &&
+           (node.empty() || node == status.nodeId || node == status.nodeName);
+}
+
+bool Logs::Feed::wants(const LogLine& line) const
+{
+    return level_of(line) <= level && (search.empty() || lower(line.text).find(search) != std::string::npos);
+}
+
+std::string Logs::Feed::record(const Workspace& workspace, const LogLine& line) const
+{
+    const auto name = [](auto value) { return wire_name(detail::enumerator_name(value)); };
+    const json::object object{{"at", line.at}, {"container", workspace.metadata.name},
+        {"node", workspace.status.nodeName}, {"stream", name(line.stream)}, {"level", name(level_of(line))},
+        {"text", line.text}};
+    return (form == Form::events ? "data: " : "") + json::serialize(object) +
+           (form == Form::events ? "\n\n" : "\n");
+}
+
+/// The newest lines of all, in the order of their times; what comes later is in the order of its arrival.
+void Logs::Feed::start(std::size_t tail)
+{
+    std::vector<std::pair<std::string, std::string>> found; // time, record
+    for (const auto& [key, workspace] : shared->workspaces.all()) {
+        if (!wants(key, *workspace)) continue;
+        for (const auto& entry : shared->book.read(key, 0, kMaxLogLines))
+            if (wants(entry.line)) found.emplace_back(entry.line.at, record(*workspace, entry.line));
+        after[key] = shared->book.newest(key);
+    }
+    std::stable_sort(found.begin(), found.end(),
+        [](const auto& left, const auto& right) { return left.first < right.first; });
+    const auto first = found.size() > tail ? found.size() - tail : 0;
+    for (auto i = first; i < found.size(); ++i) ready.push_back(std::move(found[i].second));
+}
+
+/// What is ready and what has come since, up to a piece.
+std::string Logs::Feed::next()
+{
+    std::string piece;
+    for (; !ready.empty() && piece.size() < kPiece; ready.pop_front()) piece += ready.front();
+    for (const auto& [key, workspace] : shared->workspaces.all()) {
+        if (piece.size() >= kPiece) break;
+        auto& last = after[key];
+        if (shared->book.newest(key) < last) last = 0; // another workspace of that name
+        for (const auto& entry : shared->book.read(key, last, 64)) {
+            last = entry.sequence;
+            if (wants(key, *workspace) && wants(entry.line)) piece += record(*workspace, entry.line);
+        }
+    }
+    return piece;
+}
+
+void Logs::mount_feed(Router& router)
+{
+    Doc doc{.summary = "The output of all containers", .tag = "Dashboard", .roles = kReaders};
+    doc.description =
+        "Server-sent events, or one JSON object per line with Accept: application/x-ndjson. The last lines of all "
+        "in the order of their times, then, with follow=1, what comes. A reconnecting reader gets the last lines anew.";
+    doc.query = {Param::text("container", "only this one's", 63), Param::text("node", "only on this node (id or name)", 255),
+        Param::choice("level", "only lines that are so bad, by the words in them", {"error", "warning", "info"}),
+        Param::text("search", "only lines with this text in them", 128),
+        Param::integer("tail", "so many of the last lines", 0, std::int64_t(kMaxLogLines), 100),
+        Param::flag("follow", "go on with what comes")};
+    doc.content_type = "text/event-stream";
+    doc.other_content = {"application/x-ndjson"};
+    router.get("/api/dashboard/logs", std::move(doc), &Logs::feed, this);
+}
+
+awaitable<Reply> Logs::feed(Call call)
+{
+    auto self = std::make_shared<Feed>();
+    self->shared = shared_;
+    if (call.header("Accept").find("json") != std::string_view::npos) self->form = Form::lines;
+    self->container = call.query("container").value_or("");
+    self->node = call.query("node").value_or("");
+    self->search = lower(call.query("search").value_or(""));
+    const auto level = call.query("level").value_or("info");
+    self->level = level == "error" ? LineLevel::error : level == "warning" ? LineLevel::warning : LineLevel::info;
+    self->start(std::size_t(call.query_int("tail")));
+    const char* type = self->form == Form::events ? "text/event-stream" : "application/x-ndjson";
+    if (call.query_flag("follow")) {
+        auto producer = [self](Stream& out) { return follow(self, out); };
+        co_return Reply::streaming(type, std::move(producer));
+    }
+    std::string text;
+    for (const auto& record : self->ready) text += record;
+    co_return Reply::text(200, std::move(text), type);
 }
 
 } // namespace berth

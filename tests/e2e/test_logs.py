@@ -89,3 +89,32 @@ def test_a_flood_stays_bounded_and_ends_with_the_newest(start):
     assert len(lines) <= 1000
     numbers = [int(line.split()[1]) for line in lines if line.startswith("flood ")]
     assert numbers == sorted(numbers) and numbers[-1] == 20000
+
+
+def test_the_dashboard_shows_all_of_it_and_counts_as_no_use(api, start):
+    """W7, W29: somebody looks at it all the time, and the unused workspace is stopped nevertheless."""
+    workspace = start(idle={"timeoutSeconds": 16})
+    workspace.shell("echo a warning of its own >/proc/1/fd/2")
+
+    def line():
+        text = api.get("/api/dashboard/logs?level=warning&container=" + workspace.id).text
+        return "a warning of its own" in text and text
+
+    text = wait_until(line, 30, "its line is in the feed")
+    assert text.startswith("data: {") and f'"container":"{workspace.id}"' in text
+    node, = api.expect(200, "GET", "/api/dashboard/nodes")["nodes"]
+    assert node["ready"] and node["usage"]["memoryTotal"] > 0 and node["workspaces"] >= 1
+
+    def stopped():
+        seen = api.expect(200, "GET", "/api/dashboard/overview")["containers"]
+        line()
+        assert seen["total"] >= 1
+        return workspace.status() == "stopped"
+
+    wait_until(stopped, 90, lambda: f"it is stopped; {workspace.view().get('activity')}")
+    assert workspace.view()["shutdownReason"] == "inactivity"
+    where = f"/api/dashboard/container/{workspace.id}/action"
+    api.expect(202, "POST", where, {"action": "start"})
+    workspace.wait_status("running")
+    api.expect(202, "POST", where, {"action": "delete"})
+    wait_until(lambda: api.request("GET", f"/api/containers/{workspace.id}").status == 404, 60, "nothing of it is left")

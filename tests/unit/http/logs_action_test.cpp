@@ -254,5 +254,95 @@ TEST_F(LogsTest, AQuietEventStreamIsKeptAlive)
     EXPECT_TRUE(events->ended);
 }
 
+// W7
+class FeedTest : public LogsTest {
+protected:
+    void SetUp() override
+    {
+        LogsTest::SetUp();
+        for (const auto* name : {"other", "slot"}) {
+            Workspace workspace;
+            workspace.metadata.org = "default";
+            workspace.metadata.name = name;
+            workspace.spec.s3.bucket = "demo";
+            if (name == std::string("slot")) workspace.spec.pool = "small";
+            h.put(workspace);
+            set_status(name, [&](WorkspaceStatus& status) { status.nodeName = std::string("node-") + name; });
+        }
+    }
+    /// "container text" of each line.
+    std::vector<std::string> feed(const std::string& query)
+    {
+        principal = {"alice", Role::viewer, 0};
+        const auto reply =
+            ask({"GET", "/api/dashboard/logs" + query, "", {{"Accept", "application/x-ndjson"}}});
+        return lines_of(reply.body);
+    }
+    static std::vector<std::string> lines_of(const std::string& text)
+    {
+        std::vector<std::string> lines;
+        std::istringstream in(text);
+        for (std::string line; std::getline(in, line);) {
+            if (line.starts_with("data: ")) line.erase(0, 6);
+            if (line.empty() || line.front() != '{') continue;
+            const auto object = json::parse(line);
+            lines.push_back(std::string(object.at("container").as_string()) + " " +
+                            std::string(object.at("text").as_string()));
+        }
+        return lines;
+    }
+    using Lines = std::vector<std::string>;
+};
+
+// W7
+TEST_F(FeedTest, IsInTheOrderOfTimeAndLeavesSlotsOut)
+{
+    post(batch(1, 1));
+    post(batch(2, 1), "other");
+    post(batch(3, 1, at(1)));
+    post(batch(1, 1), "slot");
+    EXPECT_EQ(feed(""), (Lines{"abc line 1", "other line 2", "abc line 3"}));
+    EXPECT_EQ(feed("?tail=2"), (Lines{"other line 2", "abc line 3"}));
+    EXPECT_EQ(feed("?container=other"), Lines{"other line 2"});
+    EXPECT_EQ(feed("?node=node-other"), Lines{"other line 2"});
+    EXPECT_EQ(feed("?search=LINE%203"), Lines{"abc line 3"});
+}
+
+// W7
+TEST_F(FeedTest, ALevelIsReadFromTheWords)
+{
+    auto lines = batch(1, 3);
+    lines.lines[0].text = "npm ERR! fatal: no such thing";
+    lines.lines[1].text = "Warning: old";
+    post(lines);
+    EXPECT_EQ(feed("?level=error").size(), 1u);
+    EXPECT_EQ(feed("?level=warning").size(), 2u);
+    EXPECT_EQ(feed("?level=info").size(), 3u);
+    EXPECT_EQ(error({"GET", "/api/dashboard/logs?level=loud"}), "VALIDATION_FAILED 400");
+}
+
+// W7
+TEST_F(FeedTest, FollowsAllOfThemAndTellsALineOnce)
+{
+    post(batch(1, 1));
+    principal = {"alice", Role::viewer, 0};
+    Following following;
+    following.reply = ask({"GET", "/api/dashboard/logs?follow=1", ""});
+    ASSERT_TRUE(following.reply.stream);
+    EXPECT_EQ(following.reply.content_type, "text/event-stream");
+    asio::co_spawn(h.io, following.reply.stream(following.out),
+        asio::bind_cancellation_slot(
+            following.cancel.slot(), [&following](std::exception_ptr) { following.ended = true; }));
+    h.settle();
+    EXPECT_EQ(lines_of(following.out.text), Lines{"abc line 1"});
+    post(batch(2, 1), "other");
+    post(batch(1, 2));
+    h.settle();
+    EXPECT_EQ(lines_of(following.out.text), (Lines{"abc line 1", "other line 2", "abc line 2"}));
+    following.cancel.emit(asio::cancellation_type::terminal);
+    h.settle();
+    EXPECT_TRUE(following.ended);
+}
+
 } // namespace
 } // namespace berth
