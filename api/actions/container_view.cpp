@@ -7,7 +7,12 @@
 
 namespace berth {
 
-namespace {
+std::string lower(std::string text)
+{
+    std::transform(
+        text.begin(), text.end(), text.begin(), [](unsigned char c) { return char(std::tolower(c)); });
+    return text;
+}
 
 bool contains(std::string_view text, std::string_view lower)
 {
@@ -16,6 +21,8 @@ bool contains(std::string_view text, std::string_view lower)
     };
     return std::search(text.begin(), text.end(), lower.begin(), lower.end(), same) != text.end();
 }
+
+namespace {
 
 /// "/s3/secretAccessKey" of the spec is "/awsSecretAccessKey" of the request.
 std::string request_field(const std::string& field)

@@ -125,6 +125,9 @@ Time created_at(const Workspace& workspace);
 /// The phase, ahead of the reconciler where the spec says already where it goes.
 ContainerStatus container_status(const Workspace& workspace);
 ContainerView container_view(const Workspace& workspace, const PublicAddress& address, Time now);
+/// For searching: ASCII letters in lower case, and whether a text holds one that is.
+std::string lower(std::string text);
+bool contains(std::string_view text, std::string_view lower);
 /// Whether the lower-case text occurs in the id, the bucket, the prefix or the node's name.
 bool matches_search(const Workspace& workspace, std::string_view lower);
 

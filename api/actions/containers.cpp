@@ -17,13 +17,6 @@ Key key_of_call(const Call& call) { return {kOrg, call.param("id")}; }
 
 HttpError refused() { return HttpError{401, "AUTHENTICATION_FAILED", "authentication failed"}; }
 
-std::string lower(std::string text)
-{
-    std::transform(
-        text.begin(), text.end(), text.begin(), [](unsigned char c) { return char(std::tolower(c)); });
-    return text;
-}
-
 AuditEntry audit(const std::string& who, std::string verb, const Key& key, std::string detail = {})
 {
     return {who, std::move(verb), std::string(Workspace::kind().kind), key, std::move(detail)};

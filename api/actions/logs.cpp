@@ -24,20 +24,12 @@ Time since_of(const std::string& text, Time now)
     throw Error{Problems{{"since", "expected a time like 2026-01-31T12:00:00Z or a duration like 10m"}}};
 }
 
-std::string lower(std::string text)
-{
-    std::transform(
-        text.begin(), text.end(), text.begin(), [](unsigned char c) { return char(std::tolower(c)); });
-    return text;
-}
-
 } // namespace
 
 LineLevel level_of(const LogLine& line)
 {
     if (line.stream == LogStreamName::berth) return LineLevel::warning; // lines are missing
-    const auto text = lower(line.text);
-    const auto has = [&text](std::string_view word) { return text.find(word) != std::string::npos; };
+    const auto has = [&line](std::string_view word) { return contains(line.text, word); };
     if (has("error") || has("fatal") || has("panic") || has("critical")) return LineLevel::error;
     return has("warn") ? LineLevel::warning : LineLevel::info;
 }
@@ -56,6 +48,7 @@ struct Logs::Shared {
 
 /// One reader.
 struct Logs::Follower {
+    static constexpr Duration kBreath{0};
     std::shared_ptr<Shared> shared;
     Key key;
     std::string uid;
@@ -226,11 +219,13 @@ template <class Source> awaitable<> Logs::follow(std::shared_ptr<Source> self, S
         } catch (const Error& error) {
             if (error.code() != Errc::Timeout) throw;
         }
+        if (Source::kBreath > Duration{0}) co_await shared.clock.sleep(Source::kBreath);
     }
 }
 
 /// One reader of many workspaces' lines.
 struct Logs::Feed {
+    static constexpr Duration kBreath{250}; ///< a look goes through all workspaces, whoever said something
     std::shared_ptr<Shared> shared;
     Form form = Form::events;
     std::string container; ///< empty: all
@@ -258,7 +253,7 @@ bool Logs::Feed::wants(const Key& key, const Workspace& workspace) const
 
 bool Logs::Feed::wants(const LogLine& line) const
 {
-    return level_of(line) <= level && (search.empty() || lower(line.text).find(search) != std::string::npos);
+    return level_of(line) <= level && (search.empty() || contains(line.text, search));
 }
 
 std::string Logs::Feed::record(const Workspace& workspace, const LogLine& line) const
@@ -274,17 +269,19 @@ std::string Logs::Feed::record(const Workspace& workspace, const LogLine& line) 
 /// The newest lines of all, in the order of their times; what comes later is in the order of its arrival.
 void Logs::Feed::start(std::size_t tail)
 {
-    std::vector<std::pair<std::string, std::string>> found; // time, record
+    const bool all = search.empty() && level == LineLevel::info;
+    std::vector<std::pair<WorkspacePtr, LogLine>> found;
     for (const auto& [key, workspace] : shared->workspaces.all()) {
+        const auto newest = after[key] = shared->book.newest(key);
         if (!wants(key, *workspace)) continue;
-        for (const auto& entry : shared->book.read(key, 0, kMaxLogLines))
-            if (wants(entry.line)) found.emplace_back(entry.line.at, record(*workspace, entry.line));
-        after[key] = shared->book.newest(key);
+        const auto from = all && newest > tail ? newest - tail : 0;
+        for (auto& entry : shared->book.read(key, from, kMaxLogLines))
+            if (wants(entry.line)) found.emplace_back(workspace, std::move(entry.line));
     }
     std::stable_sort(found.begin(), found.end(),
-        [](const auto& left, const auto& right) { return left.first < right.first; });
-    const auto first = found.size() > tail ? found.size() - tail : 0;
-    for (auto i = first; i < found.size(); ++i) ready.push_back(std::move(found[i].second));
+        [](const auto& left, const auto& right) { return left.second.at < right.second.at; });
+    for (auto i = found.size() > tail ? found.size() - tail : 0; i < found.size(); ++i)
+        ready.push_back(record(*found[i].first, found[i].second));
 }
 
 /// What is ready and what has come since, up to a piece.

@@ -306,6 +306,7 @@ TEST_F(FeedTest, IsInTheOrderOfTimeAndLeavesSlotsOut)
     EXPECT_EQ(feed("?container=other"), Lines{"other line 2"});
     EXPECT_EQ(feed("?node=node-other"), Lines{"other line 2"});
     EXPECT_EQ(feed("?search=LINE%203"), Lines{"abc line 3"});
+    EXPECT_EQ(feed("?search=line&tail=1"), Lines{"abc line 3"});
 }
 
 // W7
@@ -337,8 +338,8 @@ TEST_F(FeedTest, FollowsAllOfThemAndTellsALineOnce)
     EXPECT_EQ(lines_of(following.out.text), Lines{"abc line 1"});
     post(batch(2, 1), "other");
     post(batch(1, 2));
-    h.settle();
-    EXPECT_EQ(lines_of(following.out.text), (Lines{"abc line 1", "other line 2", "abc line 2"}));
+    h.advance(std::chrono::seconds{1});
+    EXPECT_EQ(lines_of(following.out.text), (Lines{"abc line 1", "abc line 2", "other line 2"}));
     following.cancel.emit(asio::cancellation_type::terminal);
     h.settle();
     EXPECT_TRUE(following.ended);
