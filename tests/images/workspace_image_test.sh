@@ -69,7 +69,7 @@ end_user_server() {
 # user_server COMMAND TEXT: the command gets the port at its first try, and its page is served.
 user_server() {
     wait_for 10 placeholder placeholder || return 1
-    start_user_server "$1" && wait_for 5 "the user's server" body_has 3000 / "$2"
+    start_user_server "$1" && wait_for 15 "the user's server" body_has 3000 / "$2"
     local result=$?
     end_user_server
     return $result
@@ -160,7 +160,7 @@ check "the desktop's page is served" wait_for 10 "/vnc.html" get 6080 /vnc.html
 check "the desktop's page is the front page" body_has 6080 / desktop.js
 check "the desktop's client is served" body_has 6080 /core/rfb.js 'class RFB'
 check "folders are not listed" bash -c "[[ \$(curl -s -m 5 -o /dev/null -w '%{http_code}' http://$address:6080/core/) != 200 ]]"
-check "the editor's page is served" body_has 8080 '/?folder=/workspace' workbench
+check "the editor's page is served" wait_for 20 "the page" body_has 8080 '/?folder=/workspace' workbench
 
 check "without a password file VNC refuses" vnc_refuses anything
 write_control vnc-password first-pw

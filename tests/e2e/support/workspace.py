@@ -117,6 +117,9 @@ class Workspace:
 
     def remove_by_force(self):
         """For clean-up only: gives up files that could not be synced."""
+        if self.install.api.request("GET", f"/api/containers/{self.id}").status == 404:
+            self.wait_gone()
+            return
         if self.status() in ("stopped", "archived") and not self.install.docker.leftovers(self.id):
             return
         self.delete()
