@@ -137,7 +137,11 @@ void WorkspaceDecider::confirm_files()
     if (safe && volumes_gone()) return stopped("stopped; all files are in the bucket");
     if (ws_.spec.forceStop) {
         const bool cleaned = volumes_gone() && nothing_can_come();
-        const bool given_up = !seen_.node_known || now_ - entered(Phase::stopping) >= limits_.force_wait;
+        // Once a deleted object is gone nobody tells the agent to clean up: one that lives is waited for.
+        const auto& heard = seen_.agent_seen_at;
+        const bool deaf = node_lost() || !heard || now_ - *heard >= limits_.agent_stale;
+        const bool waited = now_ - entered(Phase::stopping) >= limits_.force_wait;
+        const bool given_up = !seen_.node_known || (waited && (deaf || !ws_.metadata.deletionTimestamp));
         if (cleaned || given_up) return stopped("stopped by force; unsaved files were given up");
     }
     if (!safe && volumes_gone() && nothing_can_come())

@@ -217,6 +217,13 @@ TEST(WorkspacePlanStop, ForceGivesFilesUpWhenTheNodeSaysSoOrIsGoneOrTakesTooLong
 
     seen.report->filesVolume = true;
     EXPECT_EQ(plan(ws, seen, kNow + kLimits.force_wait).status.phase, Phase::stopped);
+    auto deleted = ws;
+    deleted.metadata.deletionTimestamp = kNow;
+    seen.agent_seen_at = kNow + kLimits.force_wait;
+    EXPECT_EQ(plan(deleted, seen, kNow + kLimits.force_wait).status.phase, Phase::stopping)
+        << "without the object nobody tells the agent to clean up";
+    seen.agent_seen_at = kNow + kLimits.force_wait - kLimits.agent_stale;
+    EXPECT_EQ(plan(deleted, seen, kNow + kLimits.force_wait).status.phase, Phase::stopped);
     seen.node_known = false;
     EXPECT_EQ(plan(ws, seen).status.phase, Phase::stopped);
 }
