@@ -65,6 +65,8 @@ private:
         const bool is_folder = S_ISDIR(info.st_mode);
         if (is_folder && is_filtered_folder(name)) return hide(path);
         if (!is_folder && is_filtered_path(path)) return;
+        // Sockets, pipes and devices mean something only to the programs that made them.
+        if (!is_folder && !S_ISREG(info.st_mode) && !S_ISLNK(info.st_mode)) return;
         if (const auto problem = path_problem(path)) {
             skip(path, *problem);
             if (is_folder) hide(path);
@@ -74,9 +76,8 @@ private:
             enter(parent, path, name, info);
         else if (S_ISREG(info.st_mode))
             file(path, info);
-        else if (S_ISLNK(info.st_mode))
+        else
             link(parent, path, name);
-        // Sockets, pipes and devices mean something only to the programs that made them.
     }
 
     void enter(int parent, const std::string& path, const std::string& name, const struct ::stat& info)

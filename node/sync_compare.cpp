@@ -232,6 +232,7 @@ awaitable<> compare_with_store(SyncContext& context)
     };
     co_await offload(context.work, rest);
     context.vanished = std::move(found.vanished);
+    context.compare_soon = context.compare_soon || !context.vanished.empty();
     co_await remember_news(context, std::move(news));
 }
 

@@ -34,6 +34,15 @@ awaitable<> verify(SyncContext& context, const TreeWalk& walk, Unsent& unsent)
     co_await upload_all(context, std::move(lost), walk, unsent);
 }
 
+std::string names(const TreeWalk& walk)
+{
+    constexpr std::size_t kNamed = 5;
+    std::string text;
+    for (std::size_t i = 0; i < std::min(walk.skipped.size(), kNamed); ++i)
+        text += (i ? "; " : "") + walk.skipped[i].path + " (" + walk.skipped[i].reason + ")";
+    return walk.skipped_count > std::int64_t(kNamed) ? text + "; …" : text;
+}
+
 /// Says in one sentence what was left out, or which conflict was the last; empty when there was neither.
 std::string left_out(const SyncContext& context, const TreeWalk& walk, const SyncPlan& plan,
     const std::vector<SkippedFile>& failed)
@@ -44,9 +53,7 @@ std::string left_out(const SyncContext& context, const TreeWalk& walk, const Syn
     if (!failed.empty())
         return std::to_string(failed.size()) + " files could not be read, first " + failed.front().path +
                ": " + failed.front().reason;
-    if (walk.skipped_count > 0)
-        return std::to_string(walk.skipped_count) + " files can't be in S3, first " +
-               walk.skipped.front().path + ": " + walk.skipped.front().reason;
+    if (walk.skipped_count > 0) return std::to_string(walk.skipped_count) + " files can't be in S3: " + names(walk);
     return context.last_conflict;
 }
 
@@ -73,17 +80,20 @@ awaitable<> sync_files(SyncContext& context, SyncRound round)
     status.pendingFiles = static_cast<std::int64_t>(unsent.failed.size()) + unsent.restless;
     status.heldDeletes = static_cast<std::int64_t>(plan.held.size());
     status.message = left_out(context, walk, plan, unsent.failed);
-    if (round.final && (status.pendingFiles > 0 || !walk.complete))
+    // What can't be in S3 is kept on the node: its user can rename it, or give it up by force.
+    if (round.final && (status.pendingFiles > 0 || walk.skipped_count > 0 || !walk.complete))
         throw Error{Errc::Internal, "S3Error: not everything could be saved: " + status.message};
     status.lastSyncAt = context.clock.now();
-    if (status.pendingFiles == 0 && walk.complete && receipt) status.receipt = receipt;
+    // What a compare did not find in S3 is looked for once more before anything is said of it.
+    const bool sure = status.pendingFiles == 0 && walk.complete && (round.final || context.vanished.empty());
+    if (sure && receipt) status.receipt = receipt;
     status.state = round.final ? SyncState::complete : plan.held.empty() ? SyncState::idle : SyncState::held;
 }
 
 awaitable<bool> nothing_unsaved(SyncContext& context)
 {
     const auto walk = co_await walk_folder(context);
-    if (!walk.complete) co_return false;
+    if (!walk.complete || walk.skipped_count > 0) co_return false;
     for (const auto& [path, file] : walk.files) {
         const auto known = context.journal.files().find(path);
         if (known == context.journal.files().end() || !known->second.local.same_content(file))

@@ -34,6 +34,8 @@ constexpr ReasonHelp kTable[] = {
     {"Restoring", "the files to arrive from S3", "nothing; sync shows how far it is"},
     {"S3Denied", "S3 to accept the credentials", "correct the key or the bucket's policy"},
     {"S3NotFound", "the bucket to exist", "create the bucket, or name another"},
+    {"NotStorable", "files whose names S3 can't hold; they are kept on the node",
+        "start it again and rename the files that the message names, or give them up with DELETE …?force=1"},
     {"S3Unavailable", "the S3 server to answer; it is tried again",
         "look whether the S3 server can be reached"},
     {"RestoreTimeout", "nothing any more: the files did not arrive in time",

@@ -146,6 +146,36 @@ TEST_F(SyncTest, TheFinalReceiptSpeaksOfWhatS3Holds)
     EXPECT_EQ(status.receipt->files, 2);
 }
 
+TEST_F(SyncTest, WhatS3CantHoldIsNotGivenUpAtTheEnd)
+{
+    store.put({{"a.txt", "one"}});
+    restore();
+    write("caf\xe9.txt", "latin");
+    sync();
+    EXPECT_NE(status.message.find("caf?.txt"), std::string::npos) << status.message;
+    EXPECT_THROW(sync(true), Error);
+    EXPECT_FALSE(status.receipt && status.receipt->final);
+    std::filesystem::rename(temp / "volume/caf\xe9.txt", temp / "volume/cafe.txt");
+    sync(true);
+    EXPECT_TRUE(status.receipt->final);
+    EXPECT_EQ(store.objects["cafe.txt"], "latin");
+}
+
+TEST_F(SyncTest, NoReceiptForWhatACompareDidNotFind)
+{
+    store.put({{"a.txt", "one"}, {"b.txt", "two"}, {"c.txt", "three"}});
+    restore();
+    sync();
+    const auto before = *status.receipt;
+    clock.advance(std::chrono::minutes{1});
+    store.objects.erase("a.txt");
+    side.compare();
+    EXPECT_EQ(status.receipt->at, before.at) << "it may only be late in the list";
+    sync();
+    EXPECT_EQ(store.objects["a.txt"], "one") << "looked for once more at once, and up again";
+    EXPECT_GT(status.receipt->at, before.at);
+}
+
 TEST_F(SyncTest, ACutUploadIsFinishedAfterAKill)
 {
     restore();
