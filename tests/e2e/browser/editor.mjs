@@ -41,6 +41,17 @@ export async function until(condition, milliseconds, what) {
     }
 }
 
+/** A terminal with a prompt. The editor shows itself before it listens to keys: it is asked until it does. */
+export async function openTerminal(page) {
+    const terminal = page.locator(".terminal .xterm-rows");
+    const deadline = Date.now() + 60000;
+    while ((await terminal.count()) === 0 && Date.now() < deadline) {
+        await page.keyboard.press("Control+Shift+Backquote");
+        await terminal.first().waitFor({ timeout: 5000 }).catch(() => {});
+    }
+    await page.locator(".terminal .xterm-rows", { hasText: "$" }).first().waitFor();
+}
+
 async function giveTrust(page) {
     const trust = page.getByRole("button", { name: /trust the authors/i });
     if (await trust.isVisible()) await trust.click();

@@ -4,7 +4,7 @@
 // warning}.
 import { chromium } from "playwright-core";
 import fs from "node:fs";
-import { explain, newPage, picture, readJob, until } from "./editor.mjs";
+import { explain, newPage, openTerminal, picture, readJob, until } from "./editor.mjs";
 
 const job = readJob();
 // Without 3D the terminal's text is in the page, and not in a picture.
@@ -31,8 +31,7 @@ const steps = {
         await page.locator(".explorer-folders-view").waitFor();
     },
     terminal: async () => {
-        await page.keyboard.press("Control+Shift+Backquote");
-        await page.locator(".terminal .xterm-rows", { hasText: "$" }).waitFor();
+        await openTerminal(page);
     },
     typed: async () => {
         await page.locator(".terminal .xterm-screen").click();
