@@ -75,8 +75,18 @@ bool is_in_git_folder(std::string_view path)
     return !for_parts(path, [](std::string_view part, bool last) { return last || part != ".git"; });
 }
 
+bool is_books_of_another(std::string_view path)
+{
+    constexpr std::string_view kInside = "/.berth/";
+    const auto at = path.find(kInside);
+    if (at == std::string_view::npos) return false;
+    const auto rest = path.substr(at + kInside.size());
+    return rest.starts_with("manifests/") || rest.starts_with("trash/") || rest == "probe";
+}
+
 bool is_filtered_path(std::string_view path)
 {
+    if (is_books_of_another(path)) return true;
     const bool clean = for_parts(path, [](std::string_view part, bool last) {
         return last ? !is_filtered_file(part) : !is_filtered_folder(part);
     });

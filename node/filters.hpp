@@ -23,6 +23,9 @@ bool is_filtered_folder(std::string_view name);
 bool is_filtered_file(std::string_view name);
 /// A whole path of a file, relative to the workspace.
 bool is_filtered_path(std::string_view path);
+/// What a workspace on a prefix further in keeps there for itself: manifests, trash, probe. Not ours to fetch, write
+/// or remove.
+bool is_books_of_another(std::string_view path);
 /// Inside a folder called ".git", where writing is ordered (objects before what refers to them).
 bool is_in_git_folder(std::string_view path);
 /// Smaller goes up earlier: ordinary files and git objects 0, what refers to them 1, refs and the index 2.

@@ -17,6 +17,7 @@ constexpr std::int64_t kMiddle = 8 << 20;
 /// Takes out what can't be a file here; says which.
 std::size_t drop_unsafe(RemoteFiles& files)
 {
+    std::erase_if(files, [](const auto& item) { return is_books_of_another(item.first); });
     return std::erase_if(files, [](const auto& item) {
         const auto problem = path_problem(item.first);
         if (problem) log::warning("object skipped", {{"key", printable(item.first)}, {"reason", *problem}});

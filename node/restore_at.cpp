@@ -87,7 +87,8 @@ awaitable<PastTree> find_past(SyncContext& context, Time at)
         const auto key = trash_path(version->stamp, path);
         if (path == manifest_path(context.writer)) {
             past.manifest = key;
-        } else if (!path.starts_with(std::string(kReservedFolder) + "/") && !path_problem(path)) {
+        } else if (!path.starts_with(std::string(kReservedFolder) + "/") && !path_problem(path) &&
+                   !is_books_of_another(path)) {
             if (existed(find_in(times, key), at))
                 past.wanted.push_back({.path = path, .object = version->object, .from = key});
             else

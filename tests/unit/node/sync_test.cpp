@@ -161,6 +161,25 @@ TEST_F(SyncTest, WhatS3CantHoldIsNotGivenUpAtTheEnd)
     EXPECT_EQ(store.objects["cafe.txt"], "latin");
 }
 
+TEST_F(SyncTest, TheBooksOfAWorkspaceFurtherInAreLeftAlone)
+{
+    const std::map<std::string, std::string> books{{"alice/.berth/manifests/x.json", "{}"},
+        {"alice/.berth/trash/2026-01-01/000000.000/old.txt", "old"}, {"alice/.berth/probe", "p"}};
+    store.put({{"a.txt", "one"}, {"alice/report.txt", "hers"}, {"b/.berth/mine.txt", "a folder of that name"}});
+    for (const auto& [path, text] : books) store.objects[path] = text;
+    restore();
+    EXPECT_EQ(local("alice/report.txt"), "hers");
+    EXPECT_EQ(local("b/.berth/mine.txt"), "a folder of that name");
+    write("alice/.berth/manifests/y.json", "a program's");
+    side.compare();
+    sync(true);
+    for (const auto& [path, text] : books) {
+        EXPECT_FALSE(has(path)) << path;
+        EXPECT_EQ(store.objects[path], text) << path;
+    }
+    EXPECT_FALSE(store.objects.contains("alice/.berth/manifests/y.json"));
+}
+
 TEST_F(SyncTest, NoReceiptForWhatACompareDidNotFind)
 {
     store.put({{"a.txt", "one"}, {"b.txt", "two"}, {"c.txt", "three"}});
