@@ -319,7 +319,8 @@ TEST_F(IdleWorkspaceTest, ASilentAgentIsAConditionAndNoStop)
     h.advance(minutes{30});
     EXPECT_EQ(ws().spec.desiredState, DesiredState::running);
     EXPECT_EQ(ws().status.activity->state, IdleState::unknown);
-    const auto* unknown = find_condition(ws().status.conditions, condition::kIdleUnknown);
+    const auto silent = ws();
+    const auto* unknown = find_condition(silent.status.conditions, condition::kIdleUnknown);
     ASSERT_TRUE(unknown);
     EXPECT_EQ(unknown->reason, "AgentSilent");
     report_use();
