@@ -149,9 +149,8 @@ public:
     /// One JSON event per line (parse_event).
     awaitable<std::unique_ptr<BodyStream>> events(EventsOptions options);
 
-    /// A list as it came ("services", "tasks", "nodes", "networks"), for who decodes only what is new.
-    awaitable<json::array> list_raw(std::string plural, Filters filters = {});
-    /// The reply as it came, for those who look first whether it is another one; read it with parse_list().
+    /// A list as it came ("services", "tasks", "nodes", "networks"), for who looks first whether it is another one and
+    /// decodes only what is new; parse_list() reads it.
     awaitable<std::string> list_text(std::string plural, Filters filters = {});
     /// Throws Error{Internal} when it is no list.
     static json::array parse_list(const std::string& plural, const std::string& text);

@@ -176,10 +176,4 @@ json::array Client::parse_list(const std::string& plural, const std::string& tex
     return std::move(reply.get_array());
 }
 
-awaitable<json::array> Client::list_raw(std::string plural, Filters filters)
-{
-    const auto text = co_await list_text(plural, std::move(filters));
-    co_return parse_list(plural, text);
-}
-
 } // namespace berth::docker

@@ -69,8 +69,8 @@ TYPED_TEST(Services, ListsServicesByLabel)
     ASSERT_EQ(found.size(), 1u) << "labels must all match";
     EXPECT_EQ(found[0].Spec.Name, this->name("b"));
     EXPECT_TRUE(this->call(client.list_services(with_labels({{"dev.berth.test", "other"}}))).empty());
-    const auto raw = this->call(client.list_raw("services", this->mine()));
-    EXPECT_EQ(raw.size(), 2u);
+    const auto text = this->call(client.list_text("services", this->mine()));
+    EXPECT_EQ(Client::parse_list("services", text).size(), 2u);
 }
 
 TYPED_TEST(Services, RefusesASecondServiceOfTheSameName)
