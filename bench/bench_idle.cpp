@@ -22,7 +22,6 @@ namespace {
 using namespace berth;
 
 constexpr Duration kReportEvery = std::chrono::seconds{30};
-constexpr int kRepeatEvery = 10;
 constexpr std::int64_t kPerNode = 50;
 
 /// Lists are answered from the text of the last different answer, so that the fake's own work stays out of

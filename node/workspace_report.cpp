@@ -22,8 +22,6 @@ constexpr Duration kEagerProbe{150};
 constexpr Duration kPatientProbe = std::chrono::seconds{1};
 constexpr Duration kEagerFor = std::chrono::seconds{60};
 constexpr Duration kUsageInterval = std::chrono::seconds{10};
-/// Of an unchanged report, in regular ones: its figures are not left to grow old for ever.
-constexpr int kRepeatEvery = 10;
 
 } // namespace
 
