@@ -137,8 +137,12 @@ protected:
     std::shared_ptr<Following> follow(
         const std::string& query, std::map<std::string, std::string> headers = {})
     {
+        return follow(read(query, std::move(headers)));
+    }
+    std::shared_ptr<Following> follow(Reply reply)
+    {
         auto following = std::make_shared<Following>();
-        following->reply = read(query, std::move(headers));
+        following->reply = std::move(reply);
         EXPECT_TRUE(following->reply.stream);
         asio::co_spawn(h.io, following->reply.stream(following->out),
             asio::bind_cancellation_slot(
@@ -327,22 +331,16 @@ TEST_F(FeedTest, FollowsAllOfThemAndTellsALineOnce)
 {
     post(batch(1, 1));
     principal = {"alice", Role::viewer, 0};
-    Following following;
-    following.reply = ask({"GET", "/api/dashboard/logs?follow=1", ""});
-    ASSERT_TRUE(following.reply.stream);
-    EXPECT_EQ(following.reply.content_type, "text/event-stream");
-    asio::co_spawn(h.io, following.reply.stream(following.out),
-        asio::bind_cancellation_slot(
-            following.cancel.slot(), [&following](std::exception_ptr) { following.ended = true; }));
-    h.settle();
-    EXPECT_EQ(lines_of(following.out.text), Lines{"abc line 1"});
+    const auto following = follow(ask({"GET", "/api/dashboard/logs?follow=1", ""}));
+    EXPECT_EQ(following->reply.content_type, "text/event-stream");
+    EXPECT_EQ(lines_of(following->out.text), Lines{"abc line 1"});
     post(batch(2, 1), "other");
     post(batch(1, 2));
     h.advance(std::chrono::seconds{1});
-    EXPECT_EQ(lines_of(following.out.text), (Lines{"abc line 1", "abc line 2", "other line 2"}));
-    following.cancel.emit(asio::cancellation_type::terminal);
+    EXPECT_EQ(lines_of(following->out.text), (Lines{"abc line 1", "abc line 2", "other line 2"}));
+    following->cancel.emit(asio::cancellation_type::terminal);
     h.settle();
-    EXPECT_TRUE(following.ended);
+    EXPECT_TRUE(following->ended);
 }
 
 } // namespace
