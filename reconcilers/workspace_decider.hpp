@@ -29,6 +29,8 @@ private:
     bool node_lost() const;
     bool wants_running() const;
     bool live_tasks() const;
+    /// An agent's word of then still counts.
+    bool recent(const std::optional<Time>& word) const { return word && now_ - *word < limits_.agent_stale; }
     /// The report speaks of the present incarnation's container.
     bool report_is_current() const;
     Time entered(Phase phase) const;

@@ -212,7 +212,7 @@ void WorkspaceDecider::become_running()
 bool WorkspaceDecider::restoring() const
 {
     if (!report_is_current() || seen_.report->restored) return false;
-    const bool fresh = seen_.report->reportedAt && now_ - *seen_.report->reportedAt < limits_.agent_stale;
+    const bool fresh = recent(seen_.report->reportedAt);
     return fresh && seen_.report->sync.state == SyncState::restoring;
 }
 

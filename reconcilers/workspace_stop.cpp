@@ -111,7 +111,7 @@ bool WorkspaceDecider::accept_receipt()
     const auto& report = *seen_.report;
     const auto& receipt = *report.sync.receipt;
     const bool later = receipt.at && *receipt.at >= entered(Phase::starting);
-    const bool fresh = report.reportedAt && now_ - *report.reportedAt < limits_.agent_stale;
+    const bool fresh = recent(report.reportedAt);
     const bool settled = fresh && now_ - entered(Phase::stopping) >= limits_.at_risk_after;
     if (!report_is_current() && !later && !settled) return false;
     const auto& stored = st_.sync.receipt;
@@ -138,8 +138,7 @@ void WorkspaceDecider::confirm_files()
     if (ws_.spec.forceStop) {
         const bool cleaned = volumes_gone() && nothing_can_come();
         // Once a deleted object is gone nobody tells the agent to clean up: one that lives is waited for.
-        const auto& heard = seen_.agent_seen_at;
-        const bool deaf = node_lost() || !heard || now_ - *heard >= limits_.agent_stale;
+        const bool deaf = node_lost() || !recent(seen_.agent_seen_at);
         const bool waited = now_ - entered(Phase::stopping) >= limits_.force_wait;
         const bool given_up = !seen_.node_known || (waited && (deaf || !ws_.metadata.deletionTimestamp));
         if (cleaned || given_up) return stopped("stopped by force; unsaved files were given up");
