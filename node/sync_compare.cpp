@@ -22,6 +22,7 @@ struct Differences {
     Paths deleted;               ///< another workspace deleted these; they are here as we left them
     Paths lost;                  ///< gone from S3 although nobody deleted them
     std::map<std::string, std::string> vanished; ///< gone from S3 since just now: look once more
+    bool met = false;                            ///< a newer version of a file that is not here as we left it
 };
 
 /// Whether a manifest that we just read says who wrote this version (its plain MD5 is its ETag).
@@ -55,9 +56,12 @@ void look_at_object(const SyncContext& context, const FileTree& tree, const std:
     if (known != context.journal.files().end()) {
         if (known->second.remote.same(object)) return;
         const auto here = tree.stat(path);
-        // What was changed here as well is met by the upload, which keeps both.
+        // What was changed here as well is met by the upload, which keeps both, or finds that it was only
+        // touched.
         if (here && known->second.local.same_content(*here))
             found.changed.push_back({.path = path, .object = object, .here = here});
+        else if (here)
+            found.met = true;
         return;
     }
     if (path_problem(path) || is_filtered_path(path) || tree.exists(path)) return;
@@ -135,7 +139,10 @@ awaitable<> pull(SyncContext& context, std::vector<Wanted> wanted, const std::ve
             if (const auto entry = one.now.files.find(path); entry != one.now.files.end())
                 mode = entry->second.mode;
         const auto local = put_arrived(tree, arrived, mode);
-        if (!local) return;
+        if (!local) {
+            context.compare_soon = true; // somebody writes here in this moment; perhaps the same again
+            return;
+        }
         context.journal.put(path, {.local = *local,
                                       .md5 = arrived.hashes.md5,
                                       .sha256 = arrived.hashes.sha256,
@@ -232,7 +239,7 @@ awaitable<> compare_with_store(SyncContext& context)
     };
     co_await offload(context.work, rest);
     context.vanished = std::move(found.vanished);
-    context.compare_soon = context.compare_soon || !context.vanished.empty();
+    context.compare_soon = context.compare_soon || found.met || !context.vanished.empty();
     co_await remember_news(context, std::move(news));
 }
 

@@ -76,6 +76,20 @@ TEST_F(SharingTest, TheSameFileEditedInBothKeepsBothVersions)
     EXPECT_EQ(one.files(), two.files());
 }
 
+TEST_F(SharingTest, ATouchedFileHidesTheOthersVersionForOneRoundOnly)
+{
+    begin({{"a.txt", "base"}});
+    two.write("a.txt", "of two");
+    two.sync();
+    one.write("a.txt", "base"); // an editor that saves what is there already
+    one.compare();
+    one.sync();
+    EXPECT_EQ(one.local("a.txt"), "of two");
+    const auto lists = bucket.lists;
+    one.sync();
+    EXPECT_EQ(bucket.lists, lists) << "then it is quiet again";
+}
+
 TEST_F(SharingTest, AWriteInTheMomentBetweenLookAndUploadIsNotLost)
 {
     begin({{"a.txt", "base"}});
