@@ -100,10 +100,10 @@ private:
         const auto size = ::readlinkat(parent, name.c_str(), target.data(), target.size());
         if (size <= 0) return;
         std::string text(target.data(), static_cast<std::size_t>(size));
-        if (is_utf8(text) && text.size() < target.size())
+        if (text.size() < target.size())
             walk_.links.emplace(path, std::move(text));
         else
-            skip(path, "a link to a name that is not UTF-8 or too long");
+            skip(path, "a link to a name that is too long");
     }
 
     static bool announces_cache(int descriptor)

@@ -1,5 +1,7 @@
 #include "node/filters.hpp"
 
+#include "node/key_names.hpp"
+
 #include <algorithm>
 #include <array>
 
@@ -10,7 +12,8 @@ namespace {
 constexpr std::array<std::string_view, 11> kFolders{"node_modules", ".venv", "__pycache__", ".cache",
     ".pnpm-store", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".tox", "lost+found", ".Trash-1000"};
 constexpr std::array<std::string_view, 3> kSwapEndings{".swp", ".swo", ".swx"};
-/// A key has at most 1024 bytes; the rest is for the prefix, the trash folder and a conflict's suffix.
+/// Of a path as a key, in bytes. A key has at most 1024; the rest is for the prefix, the trash folder and a conflict's
+/// suffix.
 constexpr std::size_t kMaxPath = 700;
 
 /// Calls `use` for every part between slashes; stops when it gives false.
@@ -33,26 +36,6 @@ std::size_t sequence_length(unsigned char byte)
     if (byte >= 0xe0 && byte < 0xf0) return 3;
     if (byte >= 0xf0 && byte < 0xf5) return 4;
     return 0;
-}
-
-/// U+201B and the pictures of control characters: the transfer uses them to write characters that S3 can't
-/// hold.
-bool has_transfer_rune(std::string_view path)
-{
-    for (std::size_t i = 0; i + 2 < path.size(); ++i) {
-        if (path[i] != '\xe2') continue;
-        if (path[i + 1] == '\x80' && path[i + 2] == '\x9b') return true;
-        const auto third = static_cast<unsigned char>(path[i + 2]);
-        if (path[i + 1] == '\x90' && third >= 0x80 && third <= 0xa6) return true;
-    }
-    return false;
-}
-
-/// As a key: a character that S3 can't hold takes three bytes there, a backslash too.
-std::size_t key_size(std::string_view path)
-{
-    const auto grows = [](unsigned char c) { return c < 0x20 || c == 0x7f || c == '\\'; };
-    return path.size() + 2 * std::size_t(std::count_if(path.begin(), path.end(), grows));
 }
 
 } // namespace
@@ -81,7 +64,7 @@ bool is_books_of_another(std::string_view path)
     const auto at = path.find(kInside);
     if (at == std::string_view::npos) return false;
     const auto rest = path.substr(at + kInside.size());
-    return rest.starts_with("manifests/") || rest.starts_with("trash/") || rest == "probe";
+    return rest.starts_with("manifests/") || rest.starts_with("trash/") || rest.starts_with("names/") || rest == "probe";
 }
 
 bool is_filtered_path(std::string_view path)
@@ -122,17 +105,16 @@ bool is_utf8(std::string_view text)
 std::optional<std::string> path_problem(std::string_view path)
 {
     if (path.empty()) return "an empty name";
-    if (key_size(path) > kMaxPath) return "the path is longer than " + std::to_string(kMaxPath) + " bytes";
     if (path.front() == '/') return "an absolute path";
-    if (!is_utf8(path)) return "the name is not UTF-8";
     if (path.find('\0') != std::string_view::npos) return "the name has a zero byte";
-    if (has_transfer_rune(path)) return "the name has a character that the transfer reserves";
     const bool parts_fine = for_parts(path, [](std::string_view part, bool) {
         return !part.empty() && part != "." && part != ".." && part.size() <= 255;
     });
     if (!parts_fine) return "a part of the path is empty, '.', '..' or too long";
     if (path == kReservedFolder || path.starts_with(std::string(kReservedFolder) + "/"))
         return "the name .berth is reserved";
+    if (key_of_path(path).size() > kMaxPath)
+        return "as a key the path is longer than " + std::to_string(kMaxPath) + " bytes";
     return std::nullopt;
 }
 

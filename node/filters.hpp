@@ -23,16 +23,16 @@ bool is_filtered_folder(std::string_view name);
 bool is_filtered_file(std::string_view name);
 /// A whole path of a file, relative to the workspace.
 bool is_filtered_path(std::string_view path);
-/// What a workspace on a prefix further in keeps there for itself: manifests, trash, probe. Not ours to fetch, write
-/// or remove.
+/// What a workspace on a prefix further in keeps there for itself: manifests, trash, files under other names, probe. Not
+/// ours to fetch, write or remove.
 bool is_books_of_another(std::string_view path);
 /// Inside a folder called ".git", where writing is ordered (objects before what refers to them).
 bool is_in_git_folder(std::string_view path);
 /// Smaller goes up earlier: ordinary files and git objects 0, what refers to them 1, refs and the index 2.
 int upload_rank(std::string_view path);
 
-/// Why S3 or the transfer can't hold this relative path; nothing when it can. Names that a key must not have
-/// ("..", empty parts, an absolute path) are refused too, so it also guards what comes from a bucket.
+/// Why S3 can't hold this relative path under any name (see key_names.hpp); nothing when it can. What a path must not
+/// have ("..", empty parts, a slash in front) is refused too, so it also guards what comes from a bucket.
 std::optional<std::string> path_problem(std::string_view path);
 /// Whether `text` is well-formed UTF-8.
 bool is_utf8(std::string_view text);

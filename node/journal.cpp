@@ -2,6 +2,7 @@
 
 #include "controller/base/log.hpp"
 #include "node/file_copy.hpp"
+#include "node/key_names.hpp"
 
 #include <boost/crc.hpp>
 
@@ -36,7 +37,7 @@ std::string line_of(const json::object& record)
 
 json::object record_of(const std::string& path, const JournalFile& file)
 {
-    return {{"op", "put"}, {"path", path}, {"size", file.local.size}, {"mtime", file.local.mtime},
+    return {{"op", "put"}, {"path", name_of_path(path)}, {"size", file.local.size}, {"mtime", file.local.mtime},
         {"ctime", file.local.ctime}, {"inode", file.local.inode}, {"mode", file.local.mode},
         {"md5", file.md5}, {"sha256", file.sha256}, {"rsize", file.remote.size}, {"rmd5", file.remote.etag}};
 }
@@ -99,9 +100,9 @@ bool SyncJournal::apply(std::string_view line)
     const auto record = parse_json(body).as_object();
     const auto op = text(record, "op");
     if (op == "put")
-        files_[text(record, "path")] = file_of(record);
+        files_[path_of_name(text(record, "path"))] = file_of(record);
     else if (op == "del")
-        files_.erase(text(record, "path"));
+        files_.erase(path_of_name(text(record, "path")));
     else if (op == "fact")
         facts_[text(record, "name")] = text(record, "value");
     return true;
@@ -127,7 +128,7 @@ void SyncJournal::put(const std::string& path, JournalFile file)
 
 void SyncJournal::erase(const std::string& path)
 {
-    if (files_.erase(path) > 0) append({{"op", "del"}, {"path", path}});
+    if (files_.erase(path) > 0) append({{"op", "del"}, {"path", name_of_path(path)}});
 }
 
 const std::string& SyncJournal::fact(const std::string& name) const

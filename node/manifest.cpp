@@ -1,6 +1,7 @@
 #include "node/manifest.hpp"
 
 #include "node/filters.hpp"
+#include "node/key_names.hpp"
 
 namespace berth {
 
@@ -13,6 +14,26 @@ constexpr std::size_t kMaxTarget = 4095;
 template <class Map> void drop_unsafe(Map& entries)
 {
     std::erase_if(entries, [](const auto& entry) { return path_problem(entry.first).has_value(); });
+}
+
+/// Gives every key its other form.
+template <class Map> void rename_keys(Map& entries, std::string (*form)(std::string_view))
+{
+    std::vector<std::string> other;
+    for (const auto& [key, entry] : entries)
+        if (form(key) != key) other.push_back(key);
+    for (const auto& key : other) {
+        auto node = entries.extract(key);
+        node.key() = form(key);
+        entries.insert(std::move(node));
+    }
+}
+
+void rename_paths(Manifest& manifest, std::string (*form)(std::string_view))
+{
+    rename_keys(manifest.files, form);
+    rename_keys(manifest.links, form);
+    rename_keys(manifest.folders, form);
 }
 
 /// Entries of `after` that `before` does not have just so.
@@ -45,11 +66,18 @@ std::map<std::string, std::int64_t> modes_of(const Manifest& manifest)
 
 } // namespace
 
-std::string to_text(const Manifest& manifest) { return json::serialize(encode(manifest)) + "\n"; }
+std::string to_text(Manifest manifest)
+{
+    rename_paths(manifest, name_of_path); // JSON holds UTF-8 only
+    for (auto& [path, target] : manifest.links) target = name_of_target(target);
+    return json::serialize(encode(manifest)) + "\n";
+}
 
 Manifest parse_manifest(std::string_view text)
 {
     auto manifest = decode<Manifest>(parse_json(text, kLimits), Unknown::Ignore);
+    rename_paths(manifest, path_of_name);
+    for (auto& [path, target] : manifest.links) target = path_of_name(target);
     drop_unsafe(manifest.files);
     drop_unsafe(manifest.links);
     drop_unsafe(manifest.folders);

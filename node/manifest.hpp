@@ -43,8 +43,8 @@ bool same_tree(const Manifest& left, const Manifest& right);
 /// Whether what only a manifest knows (links, folders, modes) differs.
 bool same_extras(const Manifest& left, const Manifest& right);
 
-/// The same manifest is always the same text.
-std::string to_text(const Manifest& manifest);
+/// The same manifest is always the same text. Paths and targets are in it by name (key_names.hpp).
+std::string to_text(Manifest manifest);
 /// Reads what a bucket holds, which anybody may have written: entries with unsafe paths are left out. Throws
 /// Error{Invalid} when it is no manifest at all.
 Manifest parse_manifest(std::string_view text);

@@ -65,6 +65,16 @@ struct Listing {
     RemoteFiles manifests; ///< by the workspace that wrote them
 };
 
+/// An object that somebody else wrote under a key that is not the one of its path (key_names.hpp): a bare '\' in it, a
+/// part that is too long, bytes that are no UTF-8. By path. The object under the path's own key counts if there is one.
+struct Stray {
+    std::string key; ///< below the prefix
+    RemoteFile object;
+};
+using Strays = std::map<std::string, Stray>;
+/// Puts an object of a list where it belongs; `key` is below the prefix.
+void sort_in(Listing& listing, Strays& strays, const std::string& key, const RemoteFile& object);
+
 /// A version that was overwritten or deleted: "2026-11-21/083400.123" and the path it had.
 struct TrashedFile {
     std::string stamp;
@@ -98,6 +108,10 @@ struct ObjectStore {
 
 /// The first failure among results, thrown.
 void throw_failure(const ItemResults& results);
+/// Whether a failure may be about one object only ("S3Error: …"): the others can go on without it.
+bool is_about_one(const Error& error);
+/// The first failure that is about the server, the bucket or the credentials, thrown.
+void throw_general_failure(const ItemResults& results);
 
 inline constexpr std::string_view kManifestFolder = ".berth/manifests/";
 inline constexpr std::string_view kTrashFolder = ".berth/trash/";

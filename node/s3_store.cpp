@@ -3,7 +3,7 @@
 #include "api/types/s3_address.hpp"
 #include "controller/base/log.hpp"
 #include "controller/base/random.hpp"
-#include "node/filters.hpp"
+#include "node/key_names.hpp"
 
 #include <algorithm>
 
@@ -11,8 +11,6 @@ namespace berth {
 
 namespace {
 
-/// A page's keys; more than this many pages are a server that goes round in circles.
-constexpr int kMaxPages = 20'000;
 constexpr const char* kWrittenHeader = "x-amz-meta-berth-written";
 /// Requests that an rclone call makes for an object beside its parts.
 constexpr std::int64_t kLargeOverhead = 4;
@@ -24,18 +22,6 @@ std::int64_t large_requests(std::int64_t size)
     constexpr std::int64_t kWhole = 200 << 20;
     constexpr std::int64_t kPart = 5 << 20;
     return kLargeOverhead + (size <= kWhole ? 0 : size / kPart);
-}
-
-Error failure_of(const S3Answer& answer, const std::string& what)
-{
-    if (answer.status == 0) return Error{Errc::Unavailable, "S3Unreachable: " + what + ": " + answer.problem};
-    const auto code = error_code(answer.body);
-    const auto text = what + ": " + std::to_string(answer.status) + (code.empty() ? "" : " " + code);
-    if (code == "NoSuchBucket") return Error{Errc::NotFound, "NoSuchBucket: " + text};
-    if (answer.status == 401 || answer.status == 403) return Error{Errc::Denied, "S3Denied: " + text};
-    if (answer.status >= 500 || answer.status == 429)
-        return Error{Errc::Unavailable, "S3Unreachable: " + text};
-    return Error{Errc::Internal, "S3Error: " + text};
 }
 
 /// Worth one more try at once; a server that was silent for a minute is not.
@@ -68,11 +54,6 @@ ItemResult result_of(const S3Answer& answer, const std::string& what, bool exist
 
 std::string quoted(const std::string& etag) { return "\"" + etag + "\""; }
 
-RemoteFile remote_of(const ListedObject& object)
-{
-    return {.size = object.size, .etag = object.etag, .modified = object.modified};
-}
-
 ItemResult put_result(const PutItem& item, const S3Answer& answer)
 {
     // If-Match on an object that is gone.
@@ -86,6 +67,23 @@ ItemResult copy_result(const CopyItem&, const S3Answer& answer) { return result_
 
 } // namespace
 
+Error failure_of(const S3Answer& answer, const std::string& what)
+{
+    if (answer.status == 0) return Error{Errc::Unavailable, "S3Unreachable: " + what + ": " + answer.problem};
+    const auto code = error_code(answer.body);
+    const auto text = what + ": " + std::to_string(answer.status) + (code.empty() ? "" : " " + code);
+    if (code == "NoSuchBucket") return Error{Errc::NotFound, "NoSuchBucket: " + text};
+    if (answer.status == 401 || answer.status == 403) return Error{Errc::Denied, "S3Denied: " + text};
+    if (answer.status >= 500 || answer.status == 429)
+        return Error{Errc::Unavailable, "S3Unreachable: " + text};
+    return Error{Errc::Internal, "S3Error: " + text};
+}
+
+RemoteFile remote_of(const ListedObject& object)
+{
+    return {.size = object.size, .etag = object.etag, .modified = object.modified};
+}
+
 std::string manifest_path(const std::string& writer)
 {
     return std::string(kManifestFolder) + writer + ".json";
@@ -93,13 +91,21 @@ std::string manifest_path(const std::string& writer)
 
 std::string trash_path(const std::string& stamp, const std::string& path)
 {
-    return std::string(kTrashFolder) + stamp + "/" + path;
+    return std::string(kTrashFolder) + stamp + "/" + name_of_path(path);
 }
 
 void throw_failure(const ItemResults& results)
 {
     for (const auto& result : results)
         if (result.failure) throw *result.failure;
+}
+
+bool is_about_one(const Error& error) { return std::string_view(error.what()).starts_with("S3Error"); }
+
+void throw_general_failure(const ItemResults& results)
+{
+    for (const auto& result : results)
+        if (result.failure && !is_about_one(*result.failure)) throw *result.failure;
 }
 
 awaitable<std::shared_ptr<void>> S3Servers::lock(std::string prefix)
@@ -121,7 +127,7 @@ S3Store::S3Store(S3Client& client, Rclone& rclone, S3Servers& servers, S3Source 
 {}
 
 std::string S3Store::key(std::string_view path) const { return prefix_ + key_of_path(path); }
-std::string S3Store::url(std::string_view path) const { return s3::url_of(source_, key(path), {}); }
+std::string S3Store::url_of(const std::string& key) const { return s3::url_of(source_, key, {}); }
 
 awaitable<S3Store::Answers> S3Store::send(std::vector<S3Call> calls)
 {
@@ -141,54 +147,17 @@ awaitable<S3Store::Answers> S3Store::send(std::vector<S3Call> calls)
     co_return answers;
 }
 
-awaitable<ListPage> S3Store::list_page(std::map<std::string, std::string> query)
-{
-    query["list-type"] = "2";
-    query["max-keys"] = "1000";
-    query["encoding-type"] = "url";
-    S3Call call{.method = "GET", .url = s3::url_of(source_, "", query)};
-    std::vector<S3Call> calls;
-    calls.push_back(std::move(call));
-    const auto answers = co_await send(std::move(calls));
-    if (!answers[0].ok()) throw failure_of(answers[0], "list");
-    co_return parse_list(answers[0].body);
-}
-
-awaitable<Listing> S3Store::list()
-{
-    Listing listing;
-    const auto ours = prefix_ + std::string(kReservedFolder) + "/";
-    const auto trash = prefix_ + std::string(kTrashFolder);
-    const auto manifests = prefix_ + std::string(kManifestFolder);
-    std::map<std::string, std::string> query;
-    query["prefix"] = prefix_;
-    for (int pages = 0; pages < kMaxPages; ++pages) {
-        const auto page = co_await list_page(query);
-        for (const auto& object : page.objects) {
-            const auto& name = object.key;
-            if (name.starts_with(manifests) && name.ends_with(".json"))
-                listing.manifests[name.substr(manifests.size(), name.size() - manifests.size() - 5)] =
-                    remote_of(object);
-            const bool marker = name.ends_with('/') || name.size() <= prefix_.size();
-            if (!marker && name.starts_with(prefix_) && !name.starts_with(ours))
-                listing.files[path_of_key(name.substr(prefix_.size()))] = remote_of(object);
-        }
-        if (page.next.empty()) co_return listing;
-        query.clear();
-        query["prefix"] = prefix_;
-        // The trash may be larger than everything else: go on behind it.
-        if (!page.objects.empty() && page.objects.back().key.starts_with(trash))
-            query["start-after"] = ours + "~";
-        else
-            query["continuation-token"] = page.next;
-    }
-    throw Error{Errc::Internal, "S3Error: the list has no end"};
-}
-
 awaitable<RemoteFiles> S3Store::head(Paths paths)
 {
+    Paths keys;
+    for (const auto& path : paths) keys.push_back(where(path));
+    co_return co_await look(std::move(paths), std::move(keys));
+}
+
+awaitable<RemoteFiles> S3Store::look(Paths paths, Paths keys)
+{
     std::vector<S3Call> calls;
-    for (const auto& path : paths) calls.push_back({.method = "HEAD", .url = url(path)});
+    for (const auto& at : keys) calls.push_back({.method = "HEAD", .url = url_of(at)});
     const auto answers = co_await send(std::move(calls));
     RemoteFiles files;
     for (std::size_t i = 0; i < paths.size(); ++i) {
@@ -207,7 +176,7 @@ awaitable<RemoteFiles> S3Store::head(Paths paths)
 S3Call S3Store::put_call(const PutItem& item) const
 {
     S3Call call{.method = "PUT",
-        .url = url(item.path),
+        .url = url_of(key(item.path)),
         .file = item.file,
         .size = item.size,
         .body_sha256 = item.sha256};
@@ -220,13 +189,13 @@ S3Call S3Store::put_call(const PutItem& item) const
 
 S3Call S3Store::get_call(const GetItem& item) const
 {
-    return {.method = "GET", .url = url(item.path), .file = item.file, .size = item.size};
+    return {.method = "GET", .url = url_of(where(item.path)), .file = item.file, .size = item.size};
 }
 
 S3Call S3Store::copy_call(const CopyItem& item) const
 {
-    S3Call call{.method = "PUT", .url = url(item.to)};
-    call.headers["x-amz-copy-source"] = "/" + s3::encode(source_.bucket + "/" + key(item.from), true);
+    S3Call call{.method = "PUT", .url = url_of(key(item.to))};
+    call.headers["x-amz-copy-source"] = "/" + s3::encode(source_.bucket + "/" + where(item.from), true);
     if (!item.etag.empty()) call.headers["x-amz-copy-source-if-match"] = quoted(item.etag);
     return call;
 }
@@ -234,6 +203,7 @@ S3Call S3Store::copy_call(const CopyItem& item) const
 awaitable<ItemResults> S3Store::put(std::vector<PutItem> items)
 {
     if (items.empty()) co_return ItemResults{};
+    co_await bring_home(items);
     if (co_await conditional()) co_return co_await put_all(std::move(items));
     // The server does not refuse: look first, and let nobody else on this node write in between.
     const auto lock = co_await servers_.lock(source_.endpoint + "|" + source_.bucket + "|" + prefix_);
@@ -309,7 +279,7 @@ awaitable<ItemResults> S3Store::remove(std::vector<RemoveItem> items)
 {
     std::vector<S3Call> calls;
     for (const auto& item : items) {
-        S3Call call{.method = "DELETE", .url = url(item.path)};
+        S3Call call{.method = "DELETE", .url = url_of(where(item.path))};
         if (!item.etag.empty()) call.headers["if-match"] = quoted(item.etag);
         calls.push_back(std::move(call));
     }
@@ -357,7 +327,7 @@ awaitable<ItemResult> S3Store::get_large(GetItem item)
     const auto found = now.find(item.path);
     if (found == now.end()) co_return ItemResult{.outcome = Outcome::Missing};
     const auto failure =
-        co_await by_rclone(large_.get(key(item.path), item.file, item.size), large_requests(item.size));
+        co_await by_rclone(large_.get(where(item.path), item.file, item.size), large_requests(item.size));
     if (failure) co_return ItemResult{.failure = failure};
     co_return ItemResult{.outcome = Outcome::Done, .etag = found->second.etag, .mtime = found->second.mtime};
 }
@@ -371,7 +341,7 @@ awaitable<ItemResult> S3Store::copy_large(CopyItem item)
     if (!item.etag.empty() && found->second.etag != item.etag)
         co_return ItemResult{.outcome = Outcome::Changed};
     const auto failure =
-        co_await by_rclone(large_.copy(key(item.from), key(item.to), item.size), kLargeOverhead);
+        co_await by_rclone(large_.copy(where(item.from), key(item.to), item.size), kLargeOverhead);
     if (failure) co_return ItemResult{.failure = failure};
     co_return ItemResult{.outcome = Outcome::Done};
 }

@@ -28,6 +28,10 @@ private:
     Signal released_{io_};
 };
 
+/// What a refusal or a silence means, with the class in front (see ObjectStore).
+Error failure_of(const S3Answer& answer, const std::string& what);
+RemoteFile remote_of(const ListedObject& object);
+
 /// Lives on the I/O thread; what it refers to outlives it.
 class S3Store final : public ObjectStore {
 public:
@@ -46,8 +50,14 @@ public:
 
 private:
     using Answers = std::vector<S3Answer>;
+    /// The key of a path, and that under which the last list showed it: what is read, copied from or removed.
     std::string key(std::string_view path) const;
-    std::string url(std::string_view path) const;
+    std::string where(const std::string& path) const;
+    std::string url_of(const std::string& key) const;
+    /// Those of the paths whose keys exist.
+    awaitable<RemoteFiles> look(Paths paths, Paths keys);
+    /// Moves strays that are about to be written to the keys of their paths, so that there is one object for each.
+    awaitable<> bring_home(const std::vector<PutItem>& items);
     awaitable<Answers> send(std::vector<S3Call> calls);
     awaitable<ListPage> list_page(std::map<std::string, std::string> query);
     S3Call put_call(const PutItem& item) const;
@@ -77,6 +87,7 @@ private:
     S3Source source_;
     S3Keys keys_;
     std::string prefix_;
+    Strays strays_; ///< as of the last list
     std::int64_t requests_ = 0;
 };
 

@@ -3,6 +3,7 @@
 #include "api/types/s3_address.hpp"
 #include "controller/base/log.hpp"
 #include "controller/base/random.hpp"
+#include "node/key_names.hpp"
 #include "node/s3_store.hpp"
 
 #include <algorithm>
@@ -72,7 +73,7 @@ awaitable<bool> S3Store::probe()
     const auto path = ".berth/probe-" + random_text(12);
     std::vector<S3Call> race;
     for (int i = 0; i < kRacers; ++i) {
-        S3Call call{.method = "PUT", .url = url(path), .body = "racer " + std::to_string(i)};
+        S3Call call{.method = "PUT", .url = url_of(key(path)), .body = "racer " + std::to_string(i)};
         call.headers["if-none-match"] = "*";
         race.push_back(std::move(call));
     }
@@ -88,9 +89,9 @@ awaitable<bool> S3Store::probe()
         winners += answer.ok();
     }
     const std::string wrong = "\"00000000000000000000000000000000\"";
-    S3Call put{.method = "PUT", .url = url(path), .body = "must not be written"};
+    S3Call put{.method = "PUT", .url = url_of(key(path)), .body = "must not be written"};
     put.headers["if-match"] = wrong;
-    S3Call copy{.method = "PUT", .url = url(path + "-copy")};
+    S3Call copy{.method = "PUT", .url = url_of(key(path + "-copy"))};
     copy.headers["x-amz-copy-source"] = "/" + s3::encode(source_.bucket + "/" + key(path), true);
     copy.headers["x-amz-copy-source-if-match"] = wrong;
     std::vector<S3Call> refused;

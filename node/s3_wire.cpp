@@ -12,10 +12,6 @@ namespace berth {
 
 namespace {
 
-constexpr std::string_view kBackslash = "\xef\xbc\xbc"; // U+FF3C
-constexpr std::string_view kQuote = "\xe2\x80\x9b";     // U+201B
-constexpr std::string_view kPicture = "\xe2\x90";       // first bytes of U+2400 to U+243F
-
 std::int64_t number(std::string_view text)
 {
     std::int64_t value = 0;
@@ -109,47 +105,6 @@ std::string percent_decode(std::string_view text)
 }
 
 } // namespace
-
-std::string key_of_path(std::string_view path)
-{
-    std::string key;
-    for (std::size_t i = 0; i < path.size(); ++i) {
-        const auto c = static_cast<unsigned char>(path[i]);
-        if (path[i] == '\\')
-            key += kBackslash;
-        else if (path.substr(i).starts_with(kBackslash))
-            key += std::string(kQuote) + path[i]; // the rest of the rune follows by itself
-        else if (c < 0x20 || c == 0x7f)
-            key += std::string(kPicture) + char(0x80 + (c == 0x7f ? 0x21 : c));
-        else
-            key += path[i];
-    }
-    return key;
-}
-
-std::string path_of_key(std::string_view key)
-{
-    std::string path;
-    for (std::size_t i = 0; i < key.size();) {
-        const auto rest = key.substr(i);
-        const auto picture = rest.starts_with(kPicture) && rest.size() > 2
-                                 ? static_cast<unsigned char>(rest[2]) - 0x80u
-                                 : 0xffu;
-        if (rest.starts_with(kQuote) && rest.substr(kQuote.size()).starts_with(kBackslash)) {
-            path += kBackslash;
-            i += kQuote.size() + kBackslash.size();
-        } else if (rest.starts_with(kBackslash)) {
-            path += '\\';
-            i += kBackslash.size();
-        } else if (picture < 0x20 || picture == 0x21) {
-            path += picture == 0x21 ? '\x7f' : char(picture);
-            i += 3;
-        } else {
-            path += key[i++];
-        }
-    }
-    return path;
-}
 
 ListPage parse_list(std::string_view xml)
 {

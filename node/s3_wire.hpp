@@ -1,5 +1,5 @@
 #pragma once
-// What S3 says and how names are spelled to it. Pure; any thread.
+// What S3 says. Pure; any thread.
 
 #include "controller/base/time.hpp"
 
@@ -10,13 +10,6 @@
 #include <vector>
 
 namespace berth {
-
-/// A path as a key. Some servers take '\' for a separator, and no XML can hold control characters: they are
-/// written as U+FF3C and as the pictures U+2400 to U+2421, a literal U+FF3C with U+201B before it (as rclone
-/// does it).
-std::string key_of_path(std::string_view path);
-/// The way back.
-std::string path_of_key(std::string_view key);
 
 struct ListedObject {
     std::string key;

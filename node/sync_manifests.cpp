@@ -185,7 +185,7 @@ Draft draft_manifest(
         mine.writer = context.writer;
         mine.written = now;
         for (const auto& [writer, object] : others) mine.seen[writer] = object.etag;
-        write_file_atomically(own + ".new", to_text(mine));
+        write_file_atomically(own + ".new", to_text(std::move(mine)));
     }
     const auto current = draft.tree_changed ? own + ".new" : own;
     draft.size = std::int64_t(std::filesystem::file_size(current));

@@ -6,7 +6,7 @@
 
 namespace berth {
 
-/// What a round could not bring to S3.
+/// What a round could not bring to S3, or not take out of it: its reasons are its own, the rest of the round goes on.
 struct Unsent {
     std::vector<SkippedFile> failed;
     std::int64_t restless = 0;
@@ -16,7 +16,7 @@ struct Unsent {
 /// Uploads in the order of upload_order(); what others wrote meanwhile is kept beside it.
 awaitable<> upload_all(SyncContext& context, Paths paths, const TreeWalk& walk, Unsent& unsent);
 /// Takes vanished files out of S3, by way of the trash, unless somebody else has written them since.
-awaitable<> delete_files(SyncContext& context, Paths paths);
+awaitable<> delete_files(SyncContext& context, Paths paths, Unsent& unsent);
 
 // sync_manifests.cpp
 /// A copy of a manifest on the disk; without a writer when there is none that can be read. Blocking.

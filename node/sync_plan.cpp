@@ -105,7 +105,9 @@ std::string conflict_name(const std::string& path, Time now, std::string_view ve
     if (dot == std::string::npos || dot <= name || path.size() - dot > 32) dot = path.size();
     const auto ending = path.substr(dot);
     auto stem = path.substr(name, dot - name);
-    while (stem.size() + suffix.size() + ending.size() > kLongestName || !is_utf8(stem)) stem.pop_back();
+    const bool whole = is_utf8(stem); // then no character is cut in the middle
+    while (stem.size() + suffix.size() + ending.size() > kLongestName || (whole && !is_utf8(stem)))
+        stem.pop_back();
     return path.substr(0, name) + stem + suffix + ending;
 }
 

@@ -51,7 +51,7 @@ std::string left_out(const SyncContext& context, const TreeWalk& walk, const Syn
         return "deletes are held back: " + plan.held_reason +
                "; POST /api/containers/{id}/sync/confirm-deletes lets them through";
     if (!failed.empty())
-        return std::to_string(failed.size()) + " files could not be read, first " + failed.front().path +
+        return std::to_string(failed.size()) + " files could not be saved, first " + failed.front().path +
                ": " + failed.front().reason;
     if (walk.skipped_count > 0) return std::to_string(walk.skipped_count) + " files can't be in S3: " + names(walk);
     return context.last_conflict;
@@ -74,7 +74,7 @@ awaitable<> sync_files(SyncContext& context, SyncRound round)
     if (status.pendingFiles > 0 && context.changed) context.changed();
     Unsent unsent;
     co_await upload_all(context, plan.uploads, walk, unsent);
-    if (!plan.deletes.empty()) co_await delete_files(context, plan.deletes);
+    if (!plan.deletes.empty()) co_await delete_files(context, plan.deletes, unsent);
     if (round.final) co_await verify(context, walk, unsent);
     const auto receipt = co_await send_manifest(context, walk, round.final, !plan.deletes.empty());
     status.pendingFiles = static_cast<std::int64_t>(unsent.failed.size()) + unsent.restless;

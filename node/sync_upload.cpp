@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <set>
 
 namespace berth {
 
@@ -16,6 +17,8 @@ constexpr std::size_t kBatchFiles = 512;
 constexpr std::int64_t kBatchBytes = 128 << 20;
 /// After so many tries a file that never rests is uploaded as it was read.
 constexpr int kPatience = 3;
+/// So many refused at once and none taken: that is the server, not the files.
+constexpr std::size_t kManyRefused = 100;
 /// So often somebody else may be quicker at the same object before the next round tries again.
 constexpr int kConflictTries = 5;
 
@@ -24,13 +27,21 @@ struct Staged {
     std::string copy; ///< where the content is
     TakenFile taken;
     Expect expect{};
+    bool refused = false;
 };
 
 struct Staging {
     std::vector<Staged> files;
-    std::vector<SkippedFile> failed; ///< could not be read
+    std::vector<SkippedFile> failed; ///< could not be read, or S3 refuses them
     std::int64_t restless = 0;       ///< written to meanwhile
 };
+
+SkippedFile refused_by_s3(const std::string& path, const Error& error)
+{
+    log::warning("S3 refuses a file", {{"path", printable(path)}, {"error", error.what()}});
+    const std::string_view text = error.what();
+    return {printable(path), "S3 refuses it" + std::string(text.substr(std::min(text.find(':'), text.size())))};
+}
 
 JournalFile entry_of(const Staged& file, const std::string& etag)
 {
@@ -103,9 +114,13 @@ awaitable<> save_old_versions(SyncContext& context, Staging& staging)
     }
     if (copies.empty()) co_return;
     const auto results = co_await context.store.copy(std::move(copies));
-    throw_failure(results);
-    for (std::size_t i = 0; i < results.size(); ++i)
+    throw_general_failure(results);
+    for (std::size_t i = 0; i < results.size(); ++i) {
         if (results[i].outcome == Outcome::Missing) owners[i]->expect = {Expect::Kind::Absent, ""};
+        owners[i]->refused = results[i].failure.has_value();
+        if (owners[i]->refused) staging.failed.push_back(refused_by_s3(owners[i]->path, *results[i].failure));
+    }
+    std::erase_if(staging.files, [](const Staged& file) { return file.refused; });
 }
 
 PutItem put_item(const SyncContext& context, const Staged& file)
@@ -170,11 +185,19 @@ awaitable<> send(SyncContext& context, Staging& staging)
         if (results[i].outcome == Outcome::Done)
             context.journal.put(staging.files[i].path, entry_of(staging.files[i], results[i].etag));
     co_await commit(context);
-    throw_failure(results);
+    throw_general_failure(results);
+    const auto is_refused = [](const ItemResult& result) { return result.failure.has_value(); };
+    if (results.size() >= kManyRefused && std::all_of(results.begin(), results.end(), is_refused)) throw_failure(results);
     for (std::size_t i = 0; i < results.size(); ++i) {
         if (results[i].outcome == Outcome::Done) continue;
-        const bool settled = co_await settle_conflict(context, staging.files[i]);
-        if (!settled) ++staging.restless;
+        try {
+            if (results[i].failure) throw *results[i].failure;
+            const bool settled = co_await settle_conflict(context, staging.files[i]);
+            if (!settled) ++staging.restless;
+        } catch (const Error& error) {
+            if (!is_about_one(error)) throw;
+            staging.failed.push_back(refused_by_s3(staging.files[i].path, error));
+        }
     }
 }
 
@@ -221,7 +244,7 @@ awaitable<> upload_all(SyncContext& context, Paths paths, const TreeWalk& walk, 
     }
 }
 
-awaitable<> delete_files(SyncContext& context, Paths paths)
+awaitable<> delete_files(SyncContext& context, Paths paths, Unsent& unsent)
 {
     auto still_gone = [&] {
         const FileTree tree(context.root);
@@ -234,15 +257,23 @@ awaitable<> delete_files(SyncContext& context, Paths paths)
         const auto& remote = context.journal.files().at(path).remote;
         if (!remote.etag.empty()) copies.push_back({path, trash_path(stamp, path), remote.size, remote.etag});
     }
+    std::set<std::string> refused; // they stay in the journal and are tried again
+    const auto refuse = [&](const std::string& path, const std::optional<Error>& failure) {
+        if (failure && refused.insert(path).second) unsent.failed.push_back(refused_by_s3(path, *failure));
+    };
     const auto saved = co_await context.store.copy(copies);
-    throw_failure(saved);
+    throw_general_failure(saved);
     std::vector<RemoveItem> ours; // the rest is gone already, or somebody else wrote it
     for (std::size_t i = 0; i < saved.size(); ++i) {
         if (saved[i].outcome == Outcome::Done) ours.push_back({copies[i].from, copies[i].etag});
         if (saved[i].outcome == Outcome::Changed) context.compare_soon = true;
+        refuse(copies[i].from, saved[i].failure);
     }
-    throw_failure(co_await context.store.remove(std::move(ours)));
-    for (const auto& path : paths) context.journal.erase(path);
+    const auto removed = co_await context.store.remove(ours);
+    throw_general_failure(removed);
+    for (std::size_t i = 0; i < removed.size(); ++i) refuse(ours[i].path, removed[i].failure);
+    for (const auto& path : paths)
+        if (!refused.contains(path)) context.journal.erase(path);
     co_await commit(context);
 }
 

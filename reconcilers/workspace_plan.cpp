@@ -39,7 +39,7 @@ std::string task_problem(const std::string& message)
 
 std::string sync_problem(const std::string& message)
 {
-    if (has_any(message, {"files can't be in s3", "keytoolong"})) return "NotStorable";
+    if (has_any(message, {"files can't be in s3", "keytoolong", "s3 refuses it"})) return "NotStorable";
     if (has_any(message, {"403", "forbidden", "accessdenied", "access denied", "signaturedoesnotmatch",
                              "invalidaccesskey", "401"}))
         return "S3Denied";

@@ -34,7 +34,7 @@ constexpr ReasonHelp kTable[] = {
     {"Restoring", "the files to arrive from S3", "nothing; sync shows how far it is"},
     {"S3Denied", "S3 to accept the credentials", "correct the key or the bucket's policy"},
     {"S3NotFound", "the bucket to exist", "create the bucket, or name another"},
-    {"NotStorable", "files whose names S3 can't hold; they are kept on the node",
+    {"NotStorable", "files that S3 can't hold or refuses; they are kept on the node",
         "start it again and rename the files that the message names, or give them up with DELETE …?force=1"},
     {"S3Unavailable", "the S3 server to answer; it is tried again",
         "look whether the S3 server can be reached"},

@@ -119,6 +119,59 @@ def test_unusual_names_come_back(start):
     assert tree(workspace) == before
 
 
+# As bytes, because no text holds them all: not UTF-8, too long for a key's part once it is spelled, signs that the spelling needs.
+ODD_NAMES = [b"caf\xe9.txt", b"\n" * 100, b"\xff" * 255, b"folder\xe8/plain", b"plain/\xfe", b"\xe2\x90\x8a", b"\xe2\x80\x9b\\", b"line\nbreak\x01"]
+
+MAKE_ODD = """
+import os
+for name in {names!r}:
+    path = os.path.join(b"/workspace", name)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "wb") as file:
+        file.write(b"content of " + name)
+os.makedirs(b"/workspace/empty\\xe9")
+os.symlink(b"caf\\xe9.txt", b"/workspace/link\\xe9")
+"""
+
+
+def test_names_that_no_key_holds_come_back(s3, bucket, start):
+    """W25: nothing waits for them, others on the prefix get them, and an earlier version is in the trash."""
+    workspace = start()
+    inside(workspace, MAKE_ODD.format(names=ODD_NAMES))
+    workspace.write("other.txt", "saved meanwhile")
+    before = tree(workspace)
+    assert {os.fsdecode(name) for name in ODD_NAMES} <= set(before)
+    sync_now(workspace)
+    assert workspace.stored("other.txt") == "saved meanwhile"
+    assert workspace.sync()["message"] == "" and workspace.sync()["pendingFiles"] == 0
+    assert s3.get(bucket, ".berth/names/caf=e9=.txt") == b"content of caf\xe9.txt"
+    second = start()
+    assert tree(second) == before
+    inside(workspace, "open(b'/workspace/caf\\xe9.txt', 'wb').write(b'edited'); import os; os.remove(b'/workspace/' + b'\\n' * 100)")
+    sync_now(workspace)
+    sync_now(second)
+    assert tree(second) == tree(workspace) != before
+    kept = [s3.get(bucket, key) for key in s3.list(bucket, ".berth/trash/") if "/.berth/names/" in key]
+    assert sorted(kept) == sorted(b"content of " + name for name in ODD_NAMES[:2])
+    after = tree(workspace)
+    second.stop()
+    again(workspace)
+    assert tree(workspace) == after
+
+
+def test_a_key_that_another_program_spelled_is_found_and_moves(s3, bucket, start):
+    """W25: it is the file of that name; written here it has one key, as any other."""
+    s3.put(bucket, "tab\there.txt", "theirs")
+    workspace = start()
+    assert workspace.read("tab\there.txt") == "theirs"
+    workspace.write("tab\there.txt", "ours")
+    sync_now(workspace)
+    assert {name: s3.get(bucket, name) for name in s3.files(bucket)} == {"tab\u2409here.txt": b"ours"}
+    assert workspace.sync()["conflicts"] == 0 and [s3.get(bucket, key) for key in trash(workspace, "tab\u2409here.txt")] == [b"theirs"]
+    again(workspace)
+    assert workspace.read("tab\there.txt") == "ours"
+
+
 def test_links_modes_and_empty_folders_come_back(start):
     """W25."""
     workspace = start()
@@ -301,8 +354,14 @@ def test_what_is_not_synced(s3, bucket, start):
     assert sorted(name for name, what in tree(workspace).items() if what[0] == "file") == sorted(kept)
 
 
-def test_requests(relay, start):
-    """W25: an edit costs at most three requests, a new file two, waiting none, and a compare one. Counted at the server."""
+def counted(api, workspace):
+    """What berth_workspace_s3_requests_total says of it."""
+    series = f'berth_workspace_s3_requests_total{{workspace="{workspace.id}"}} '
+    return sum(float(line.removeprefix(series)) for line in api.get("/metrics").text.splitlines() if line.startswith(series))
+
+
+def test_requests(api, relay, start):
+    """W25, W36: an edit costs at most three requests, a new file two, waiting none, and a compare one. Counted at the server."""
     workspace = start(**relay.source)
     workspace.write("file.txt", "1")
     sync_now(workspace)
@@ -325,4 +384,5 @@ def test_requests(relay, start):
     assert 0 < len(new) <= 2, new
     compare = cost(lambda: sync_now(workspace), timeout=None)
     assert len(compare) == 1 and "list-type=2" in compare[0], compare
-    wait_until(lambda: workspace.sync()["s3Requests"] > 0, 40, "they are told")
+    wait_until(lambda: len(edit) + len(new) + 1 <= workspace.sync()["s3Requests"] == counted(api, workspace), 40,
+               lambda: f"they are told: {workspace.sync()['s3Requests']}, as metric {counted(api, workspace)}")

@@ -17,11 +17,16 @@ namespace {
 TEST(Filters, NamesThatS3CantHold)
 {
     for (const char* good : {"a", "a/b c/ü.txt", "...", "a/..b", "-x", "b\\s", ".git/HEAD", "new\nline", "tab\t",
-             "\x7f", "a "})
+             "\x7f", "a ", "caf\xe9/\xc0\xaf", "\xed\xa0\x80", "\xe2\x80\x9b", "\xe2\x90\x8a"})
         EXPECT_FALSE(path_problem(good)) << good;
-    for (const char* bad : {"", "/a", "a//b", "a/", "../a", "a/../b", ".", "a/.", "\xff", "\xc0\xaf", "\xed\xa0\x80", ".berth", ".berth/x", "\xe2\x80\x9b"})
+    for (const char* bad : {"", "/a", "a//b", "a/", "../a", "a/../b", ".", "a/.", ".berth", ".berth/x", ".berth/names/x"})
         EXPECT_TRUE(path_problem(bad)) << printable(bad);
     EXPECT_TRUE(path_problem(std::string(701, 'a')));
+    for (const char* sign : {"n", "\xff", "\n", "\\", "\xff" "a"}) { // no name that Linux has is too long
+        std::string name;
+        while (name.size() < 255) name += sign;
+        EXPECT_FALSE(path_problem(name.substr(0, 255))) << printable(sign);
+    }
     EXPECT_FALSE(path_problem("sub/.berth/x"));
     EXPECT_EQ(printable("a\n\xff"), "a??");
 }

@@ -1,14 +1,8 @@
 // Signed requests, what S3 answers, and what is done with answers that are wrong on purpose.
 
 #include "controller/base/random.hpp"
-#include "node/s3_store.hpp"
-#include "tests/fakes/run.hpp"
-#include "tests/unit/node/node_support.hpp"
-
-#include <boost/beast/core.hpp>
-#include <boost/beast/http.hpp>
-
-#include <boost/asio/ip/tcp.hpp>
+#include "node/key_names.hpp"
+#include "tests/unit/node/s3_support.hpp"
 
 namespace berth {
 namespace {
@@ -59,17 +53,6 @@ TEST(S3Signature, ThePortOfTheSchemeIsNotPartOfTheHost)
 }
 
 // --- what S3 says ---
-
-std::string list_of(const std::string& inside)
-{
-    return "<?xml version=\"1.0\"?><ListBucketResult xmlns=\"x\">" + inside + "</ListBucketResult>";
-}
-std::string object(
-    const std::string& key, const std::string& size = "1", const std::string& etag = "&quot;e&quot;")
-{
-    return "<Contents><Key>" + key + "</Key><Size>" + size + "</Size><ETag>" + etag +
-           "</ETag><LastModified>2026-11-21T08:34:00.000Z</LastModified></Contents>";
-}
 
 TEST(S3Lists, KeysSizesAndWhatFollows)
 {
@@ -149,85 +132,6 @@ TEST(LargeObjects, FromSixtyFourMegabytesOn)
     EXPECT_TRUE(is_large(64 << 20));
     EXPECT_TRUE(is_large(std::int64_t{5} << 40));
 }
-
-// --- a server that answers what a test wants ---
-
-namespace http = boost::beast::http;
-using boost::asio::ip::tcp;
-using Request = http::request<http::string_body>;
-using Response = http::response<http::string_body>;
-using Answer = std::function<Response(const Request&)>;
-
-Response response(unsigned status, std::string body = "")
-{
-    Response answer{http::status(status), 11};
-    answer.body() = std::move(body);
-    answer.prepare_payload();
-    return answer;
-}
-
-struct S3StoreTest : ::testing::Test {
-    asio::io_context io;
-    SystemClock clock;
-    TempFolder temp;
-    tcp::acceptor acceptor{io, {asio::ip::address_v4::loopback(), 0}};
-    std::vector<Request> seen;
-    Answer answer = [](const Request&) { return response(500); };
-    S3Client client{clock};
-    Rclone rclone{io.get_executor(), clock, {.folder = temp.str()}};
-    S3Servers servers{io.get_executor()};
-    std::unique_ptr<S3Store> store;
-    TaskGroup group{io.get_executor()};
-
-    S3StoreTest()
-    {
-        S3Source source;
-        source.bucket = "bucket";
-        source.prefix = "p";
-        source.endpoint = "http://127.0.0.1:" + std::to_string(acceptor.local_endpoint().port());
-        source.accessKeyId = "key";
-        source.secretAccessKey = Secret{"secret"};
-        store = std::make_unique<S3Store>(client, rclone, servers, source);
-        group.spawn("server", accept(*this));
-    }
-    ~S3StoreTest() override
-    {
-        group.cancel();
-        run_to_end(io, group.join());
-    }
-    static awaitable<> accept(S3StoreTest& test)
-    {
-        while (true) {
-            auto socket = co_await test.acceptor.async_accept(asio::use_awaitable);
-            test.group.spawn("connection", serve(test, std::move(socket)));
-        }
-    }
-    static awaitable<> serve(S3StoreTest& test, tcp::socket socket)
-    {
-        boost::beast::flat_buffer buffer;
-        try {
-            while (true) {
-                Request request;
-                co_await http::async_read(socket, buffer, request, asio::use_awaitable);
-                test.seen.push_back(request);
-                auto reply = test.answer(request);
-                co_await http::async_write(socket, reply, asio::use_awaitable);
-            }
-        } catch (const boost::system::system_error&) {
-            co_return; // the client left
-        }
-    }
-    template <class T> T run(awaitable<T> work) { return run_to_end(io, std::move(work)); }
-    std::string failure(awaitable<Listing> work)
-    {
-        try {
-            run(std::move(work));
-        } catch (const Error& error) {
-            return error.what();
-        }
-        return "";
-    }
-};
 
 TEST_F(S3StoreTest, ASecondPageIsAskedForAndTheTrashIsLeftOut)
 {
@@ -348,6 +252,37 @@ TEST_F(S3StoreTest, AServerWithoutConditionsIsAskedFirst)
         const bool written = request.method() == http::verb::put && request.target() == "/bucket/p/a";
         EXPECT_FALSE(written);
     }
+}
+
+awaitable<> fetch_many(S3Store& from, std::string folder, int lane, int& whole)
+{
+    std::vector<GetItem> items;
+    for (int i = 0; i < 30; ++i)
+        items.push_back({"a", folder + "/" + std::to_string(lane) + "-" + std::to_string(i), 5});
+    const auto results = co_await from.get(std::move(items));
+    for (const auto& result : results) EXPECT_EQ(result.outcome, Outcome::Done);
+    ++whole;
+}
+
+TEST_F(S3StoreTest, CallsThatAreCutOffLeaveTheOthersAlone)
+{
+    TaskGroup cut{io.get_executor()};
+    TaskGroup kept{io.get_executor()};
+    answer = [&](const Request&) {
+        if (seen.size() == 20) cut.cancel();
+        auto good = response(200, "hello");
+        good.set("ETag", "\"e\"");
+        return good;
+    };
+    int whole = 0;
+    for (int lane = 0; lane < 8; ++lane)
+        (lane % 2 == 0 ? kept : cut).spawn("get", fetch_many(*store, temp.str(), lane, whole));
+    run(kept.join());
+    run(cut.join());
+    EXPECT_EQ(whole, 4);
+    for (int i = 0; i < 30; ++i) EXPECT_EQ(read_file(temp / ("6-" + std::to_string(i))), "hello");
+    answer = [](const Request&) { return response(200, list_of(object("p/a"))); };
+    EXPECT_EQ(run(store->list()).files.size(), 1u);
 }
 
 } // namespace

@@ -295,6 +295,8 @@ TEST(WorkspacePlanKeep, WordsOfDockerAndS3)
     EXPECT_EQ(sync_problem("AccessDenied: no"), "S3Denied");
     EXPECT_EQ(sync_problem("NoSuchBucket"), "S3NotFound");
     EXPECT_EQ(sync_problem("i/o timeout"), "S3Unavailable");
+    EXPECT_EQ(sync_problem("S3Error: not everything could be saved: 1 files could not be saved, first a: S3 refuses it: write: 400 X"),
+        "NotStorable");
 }
 
 } // namespace
