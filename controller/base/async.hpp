@@ -134,8 +134,11 @@ awaitable<R> offload(Executor where, F work)
             } catch (...) {
                 failure = std::current_exception();
             }
-            auto finish = [handler = std::move(handler), failure, result = std::move(result)]() mutable {
-                std::move(handler)(failure, std::move(result));
+            // The failure goes home as a whole: were a copy left here, the exception could end on this thread while
+            // its words are read there.
+            auto finish = [handler = std::move(handler), failure = std::move(failure),
+                              result = std::move(result)]() mutable {
+                std::move(handler)(std::move(failure), std::move(result));
             };
             asio::post(home, std::move(finish));
         };
