@@ -55,11 +55,31 @@ void Core::abandon()
     if (closed_) return;
     closing_ = closed_ = true;
     for (auto* watch : watches_) watch->changed_.notify_all();
-    if (writing_)
-        abandoned_ = true;
-    else
-        writer_.close();
+    abandoned_ = true;
+    release_abandoned();
 }
+
+/// Never while the database thread works with it.
+void Core::release_abandoned()
+{
+    if (abandoned_ && !writing_ && uses_ == 0) writer_.close();
+}
+
+/// Something that the database thread does for us beside the batches, from before it is asked to until it has answered.
+class Core::Use {
+public:
+    explicit Use(Core& core) : core_(core) { ++core_.uses_; }
+    ~Use()
+    {
+        --core_.uses_;
+        core_.release_abandoned();
+    }
+    Use(const Use&) = delete;
+    Use& operator=(const Use&) = delete;
+
+private:
+    Core& core_;
+};
 
 EntryPtr Core::find(std::string_view plural, const Key& key) const
 {
@@ -155,7 +175,7 @@ void Core::finish(Outcome outcome)
     for (auto& job : outcome.jobs) job.done(job.failure);
     if (writing_) return;
     idle_.notify_all();
-    if (abandoned_) writer_.close();
+    release_abandoned();
 }
 
 void Core::publish(const std::vector<Change>& changes)
@@ -247,6 +267,7 @@ void Core::count_gone()
 awaitable<> Core::checkpoint(std::string folder)
 {
     auto self = shared_from_this();
+    const Use use(*this);
     auto copy = [this, folder = std::move(folder)] { writer_.checkpoint(folder); };
     co_await offload(options_.db, std::move(copy));
 }
@@ -254,6 +275,7 @@ awaitable<> Core::checkpoint(std::string folder)
 awaitable<std::vector<AuditRecord>> Core::audit_log(std::uint64_t after, std::size_t limit)
 {
     auto self = shared_from_this();
+    const Use use(*this);
     auto read = [this, after, limit] { return writer_.audit_log(after, limit); };
     co_return co_await offload(options_.db, std::move(read));
 }

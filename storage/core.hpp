@@ -49,11 +49,13 @@ private:
         bool operator()(const Key& a, const EntryPtr& b) const { return a < b->key; }
     };
     using Table = std::set<EntryPtr, ByKey>; ///< a set of pointers: the key is stored once
+    class Use;
 
     void adopt(Loaded loaded);
     void enqueue(Job job);
     void start_batch();
     void finish(Outcome outcome);
+    void release_abandoned();
     void publish(const std::vector<Change>& changes);
     void apply(const Change& change);
     void tell_callbacks(const std::vector<Change>& changes);
@@ -70,6 +72,7 @@ private:
 
     std::vector<Job> waiting_;
     bool writing_ = false;
+    int uses_ = 0; ///< of the database thread, beside the batch
     bool closing_ = false;
     bool closed_ = false;
     bool abandoned_ = false;

@@ -11,6 +11,7 @@
 #include <sys/resource.h>
 
 #include <csignal>
+#include <latch>
 #include <random>
 
 namespace berth::test {
@@ -183,6 +184,27 @@ TEST_F(CommitTest, CloseLetsQueuedTransactionsFinishAndRefusesNewOnes)
     run(writers.join());
     EXPECT_EQ(error_of(writer(*store, 99, finished)), Errc::Unavailable);
     run(store->close());
+}
+
+/// The store is destroyed while its thread has yet to read: the folder is released when that has been answered.
+TEST_F(CommitTest, AReadUnderWayIsAnsweredWhenTheStoreIsDestroyed)
+{
+    transact([](Txn& txn) { txn.audit({"somebody", "create", "Thing", key("one"), ""}); });
+    std::latch gate{1};
+    asio::post(db, [&gate] { gate.wait(); });
+    auto reader = [](Store& from, std::vector<AuditRecord>& into) -> awaitable<> {
+        into = co_await from.audit_log(0, 10);
+    };
+    std::vector<AuditRecord> records;
+    TaskGroup readers{io.get_executor()};
+    readers.spawn("reader", reader(*store, records));
+    io.poll(); // it has asked now
+    store.reset();
+    gate.count_down();
+    run(readers.join());
+    EXPECT_EQ(records.size(), 1U);
+    open();
+    EXPECT_EQ(run(store->audit_log(0, 10)).size(), 1U);
 }
 
 /// Random work, then every index entry on disk must be exactly what the objects say, and each way of asking
