@@ -22,9 +22,15 @@ public:
     /// Opens "a/b/c" below the root. An Fd that holds nothing when a part is missing, is a symbolic link, or
     /// can't be opened.
     Fd open(std::string_view path, int flags) const;
+    /// What the kernel tells of the first process: "cgroup", "mountinfo". Throws Error when it has ended.
+    std::string about_process(const char* name) const;
 
 private:
+    Fd process_; ///< this very process: when it has ended, nothing can be opened through it any more
     Fd root_;
 };
+
+/// The content of a file, which is cut after `most` bytes. Throws Error.
+std::string read_text(const Fd& file, std::size_t most);
 
 } // namespace berth
