@@ -37,6 +37,8 @@ class Berthd:
             "TRAEFIK_URL": "http://127.0.0.1:1", "RATE_LIMIT_PER_MINUTE": "10000000",
             "API_KEYS": ",".join(f"fuzz-{role}:{role}:{key}" for role, key in self.keys.items()),
             "S3_ENDPOINT": s3_url, "AWS_ACCESS_KEY_ID": "install-key", "AWS_SECRET_ACCESS_KEY": "install-secret",
+            # Of a program that was built with a sanitizer.
+            **{name: value for name, value in os.environ.items() if name.endswith("SAN_OPTIONS")},
             **environment,
         }
 
@@ -50,13 +52,12 @@ class Berthd:
         finally:
             connection.close()
 
-    def __enter__(self):
-        with open(self.log, "wb") as log:
+    def start(self):
+        with open(self.log, "ab") as log:
             self.process = subprocess.Popen([self.binary], env=self.environment, stdout=log, stderr=log)
         wait_until(self.healthy, 30, "berthd answers")
-        return self
 
-    def __exit__(self, *failure):
+    def stop(self):
         self.process.terminate()
         try:
             self.status = self.process.wait(30)
@@ -64,6 +65,13 @@ class Berthd:
             self.process.kill()
             self.status = self.process.wait()
         self.text = self.log.read_text(errors="replace")
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *failure):
+        self.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
 
 

@@ -165,6 +165,7 @@ suite_api() {
     local suite=api python
     python=$(locked_python api-venv tests/api/requirements.txt)
     tap "the OpenAPI document lints clean" tests/api/openapi_lint.sh "$PWD/build/$BERTH_PRESET/berthd"
+    tap "many clients at once, and an end in the middle" timeout 600 "$python" tests/api/load_test.py "build/$BERTH_PRESET/berthd"
     timeout 900 "$python" tests/api/fuzz_test.py "build/$BERTH_PRESET/berthd" "$results/api-fuzz.xml"
 }
 
