@@ -49,7 +49,7 @@ inline Workspace make_workspace(std::int64_t number, Phase phase, const std::str
     spec.s3.bucket = "bucket-" + std::to_string(number % 100);
     spec.s3.prefix = "users/" + workspace.metadata.name;
     spec.env = {{"EDITOR", "vim"}, {"LANG", "C.UTF-8"}};
-    spec.vncPassword = Secret{"bench-password"};
+    spec.vncPassword = Secret{"benchpwd"};
     spec.desiredState = phase == Phase::stopped ? DesiredState::stopped : DesiredState::running;
     auto& status = workspace.status;
     status.phase = phase;

@@ -49,8 +49,10 @@ void put_control_file(const std::string& folder, const std::string& name, const 
 std::map<std::string, std::string> control_files(const Workspace& workspace, std::string_view platform_key)
 {
     std::string env;
-    for (const auto& [name, value] : workspace_environment(workspace, platform_key))
-        env += name + "=" + shell_quoted(value) + "\n";
+    for (const auto& [name, value] : workspace_environment(workspace, platform_key)) {
+        const bool folders = name == "PATH"; // before the image's own, which is not known here
+        env += name + "=" + shell_quoted(value) + (folders ? ":\"$PATH\"\n" : "\n");
+    }
     // Shells compare the first line with what they have read, so that a changed file counts and an unchanged one
     // does not undo what somebody has set since.
     env = "# " + sha256_hex(env).substr(0, 16) + "\n" + env;

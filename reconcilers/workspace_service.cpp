@@ -49,7 +49,7 @@ docker::Strings environment(
 {
     auto env = flavor.env;
     for (const auto& [name, value] : workspace_environment(workspace, settings.platform_key))
-        env[name] = value;
+        if (!is_for_shells_only(name)) env[name] = value;
     env["BERTH_ISOLATION"] = settings.isolation ? "on" : "off"; // the image waits for its filter
     docker::Strings lines;
     for (const auto& [name, value] : env) lines.push_back(name + "=" + value);

@@ -26,14 +26,15 @@ struct StartRequest {
     static constexpr std::array rules{Rule::text("s3Bucket", kBucketName), Rule::text("s3Region", kDnsLabel),
         Rule::text("s3Prefix", kS3Folder, 512), Rule::text("s3Endpoint", kEndpoint, 512).or_empty(),
         Rule::text("awsAccessKeyId", kCleanText, 256), Rule::text("awsSecretAccessKey", kCleanText, 512),
-        Rule::text("vncPassword", kCleanText, 64), Rule::text("template", kDnsLabel).or_empty(),
-        Rule::entries("env", 128).keys(kEnvName).of(kWithoutNul).length(0, 32 * 1024)};
+        Rule::text("vncPassword", kVncPassword), Rule::text("template", kDnsLabel).or_empty(),
+        Rule::entries("env", 128).keys(kUserEnvName).of(kWithoutNul).length(0, 32 * 1024)};
     static constexpr std::array docs{std::pair{"s3Bucket", "where the files live; must exist"},
         std::pair{"s3Prefix", "folder in the bucket; empty: the whole bucket"},
         std::pair{"s3Endpoint", "empty: the install's own, with its credentials when none are given"},
-        std::pair{"vncPassword", "empty: a random one, shown once in the answer"},
+        std::pair{"vncPassword", "VNC looks at 8 characters; empty: a random one, shown once in the answer"},
         std::pair{"template", "name of a WorkspaceTemplate; empty: the install's image and limits"},
-        std::pair{"env", "environment of the workspace"},
+        std::pair{"env", "variables of the workspace, but not those of Berth and the image; PATH: absolute "
+                         "folders, searched before the image's own"},
         std::pair{"idle", "when it is stopped for inactivity; what is not said is the install's"},
         std::pair{"exposeS3Credentials",
             "show the credentials of this request inside the workspace, as AWS_ACCESS_KEY_ID and so on"}};

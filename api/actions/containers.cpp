@@ -93,9 +93,12 @@ void Containers::mount_start(Router& router)
 void Containers::mount_reads(Router& router)
 {
     Doc list{.summary = "List containers", .tag = std::string(kTag), .roles = kReaders};
-    list.description = "Newest first. Without a status: all that are not archived.";
-    list.query = {Param::choice("status", "only these",
-                      {"warm", "starting", "running", "stopping", "stopped", "failed", "archived"}),
+    list.description =
+        "Newest first. Without a status: all that are not archived. pending: those that are recorded and "
+        "nothing else yet, which are shown as starting.";
+    list.query = {
+        Param::choice("status", "only these",
+            {"pending", "warm", "starting", "running", "stopping", "stopped", "failed", "archived"}),
         Param::integer("limit", "of the page", 1, 500, 50),
         Param::integer("offset", "of the page", 0, 1'000'000'000, 0),
         Param::text("search", "part of an id, bucket, prefix or node name", 128)};
@@ -192,8 +195,9 @@ awaitable<ContainerList> Containers::list(Call call)
         if (key.org != kOrg) continue;
         const auto shown = container_status(*workspace);
         if (is_slot(*workspace) && !slots) continue;
+        const bool fresh = status == "pending" && workspace.phase() == "pending";
         const bool wanted =
-            status ? detail::enumerator_name(shown) == *status : shown != ContainerStatus::archived;
+            status ? fresh || detail::enumerator_name(shown) == *status : shown != ContainerStatus::archived;
         if (wanted && (search.empty() || matches_search(*workspace, search)))
             found.emplace_back(created_at(*workspace), workspace);
     }

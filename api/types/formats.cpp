@@ -1,6 +1,7 @@
 #include "api/types/formats.hpp"
 
 #include <algorithm>
+#include <array>
 
 namespace berth {
 
@@ -87,6 +88,19 @@ bool is_env_name(std::string_view text)
 {
     return !text.empty() && text.size() <= 256 && !is_digit(text.front()) &&
            all_of(text, [](char c) { return is_alphanumeric(c) || c == '_'; });
+}
+
+bool is_user_env_name(std::string_view text)
+{
+    static constexpr std::array<std::string_view, 5> kOfTheImage{
+        "BASH_ENV", "DISPLAY", "HOME", "SHELL", "USER"};
+    return is_env_name(text) && !text.starts_with("BERTH_") &&
+           std::ranges::find(kOfTheImage, text) == kOfTheImage.end();
+}
+
+bool is_vnc_password(std::string_view text)
+{
+    return text.size() <= 8 && all_of(text, [](char c) { return c >= ' ' && c <= '~'; });
 }
 
 bool is_visible_text(std::string_view text)

@@ -16,6 +16,8 @@ bool is_s3_prefix(std::string_view text);
 bool is_s3_folder(std::string_view text);
 bool is_endpoint(std::string_view text);
 bool is_env_name(std::string_view text);
+bool is_user_env_name(std::string_view text);
+bool is_vnc_password(std::string_view text);
 bool is_visible_text(std::string_view text);
 bool is_sha256_hex(std::string_view text);
 bool is_revision(std::string_view text);
@@ -42,6 +44,14 @@ inline constexpr TextFormat kEndpoint{
     &is_endpoint, "expected http or https, a host and perhaps a port, and nothing else"};
 inline constexpr TextFormat kEnvName{
     "^[A-Za-z_][A-Za-z0-9_]{0,255}$", &is_env_name, "not a variable name: letters, digits and '_'"};
+/// Of a workspace's own environment: the image is built on the others, and Berth on its own.
+inline constexpr TextFormat kUserEnvName{
+    "^(?!BERTH_|(BASH_ENV|DISPLAY|HOME|SHELL|USER)$)[A-Za-z_][A-Za-z0-9_]{0,255}$", &is_user_env_name,
+    "not a variable that can be set: letters, digits and '_', but not BERTH_…, BASH_ENV, DISPLAY, HOME, SHELL "
+    "or USER, which belong to Berth and the image"};
+/// VNC's own authentication looks at 8 bytes: of a longer one the rest would be for nothing.
+inline constexpr TextFormat kVncPassword{"^[ -~]{0,8}$", &is_vnc_password,
+    "expected at most 8 ASCII characters without controls: VNC looks at no more"};
 inline constexpr TextFormat kImageReference{"^[!-~]+$", &is_visible_text, "expected an image reference"};
 /// What a header can carry without spaces.
 inline constexpr TextFormat kToken{
@@ -52,7 +62,7 @@ inline constexpr TextFormat kRevision{"^[0-9]{0,19}$", &is_revision, "is not a r
 
 /// All of them, for the test that compares pattern and check.
 inline constexpr std::array kFormats{&kCleanText, &kWithoutNul, &kDnsLabel, &kLabelKey, &kLabelValue,
-    &kBucketName, &kS3Prefix, &kS3Folder, &kEndpoint, &kEnvName, &kImageReference, &kToken, &kSha256Hex,
-    &kRevision};
+    &kBucketName, &kS3Prefix, &kS3Folder, &kEndpoint, &kEnvName, &kUserEnvName, &kVncPassword,
+    &kImageReference, &kToken, &kSha256Hex, &kRevision};
 
 } // namespace berth

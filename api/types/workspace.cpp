@@ -8,10 +8,29 @@ void validate(const S3Source& source, const std::string& path, Problems& problem
         problems.push_back({path + "/accessKeyId", "is required with a secret access key"});
 }
 
+namespace {
+
+/// "/a:/b/c". Nothing is put in place of $PATH here, and a relative folder means another one everywhere.
+bool is_search_path(std::string_view text)
+{
+    if (!has_no_controls(text)) return false;
+    for (auto colon = text.find(':'); colon != std::string_view::npos; colon = text.find(':')) {
+        if (!text.starts_with('/')) return false;
+        text.remove_prefix(colon + 1);
+    }
+    return text.starts_with('/');
+}
+
+} // namespace
+
 void validate(const WorkspaceSpec& spec, const std::string& path, Problems& problems)
 {
     if (spec.s3.bucket.empty() && spec.pool.empty())
         problems.push_back({path + "/s3/bucket", "is required"});
+    const auto folders = spec.env.find("PATH");
+    if (folders != spec.env.end() && !is_search_path(folders->second))
+        problems.push_back({path + "/env/PATH",
+            "expected absolute folders separated by ':'; the image's own follow by themselves"});
 }
 
 void request_restart(WorkspaceSpec& spec)

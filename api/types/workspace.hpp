@@ -77,11 +77,12 @@ struct WorkspaceSpec {
     SyncRequests requests;
     bool operator==(const WorkspaceSpec&) const = default;
     static constexpr std::array rules{Rule::text("template", kDnsLabel).or_empty(),
-        Rule::entries("env", 128).keys(kEnvName).of(kWithoutNul).length(0, 32 * 1024),
-        Rule::text("vncPassword", kCleanText, 64), Rule::text("callbackToken", kCleanText, 128),
+        Rule::entries("env", 128).keys(kUserEnvName).of(kWithoutNul).length(0, 32 * 1024),
+        Rule::text("vncPassword", kVncPassword), Rule::text("callbackToken", kCleanText, 128),
         Rule::range("restarts", 0, kMaxCount), Rule::text("stopReason", kCleanText, 64),
         Rule::text("pool", kDnsLabel).or_empty(), Rule::range("claim", 0, kMaxCount)};
     static constexpr std::array docs{std::pair{"s3", "may be left out only for the slot of a pool"},
+        std::pair{"env", "PATH: absolute folders, searched before the image's own"},
         std::pair{"restarts", "raised by one to ask for a restart"},
         std::pair{"keepUntil", "not stopped for idleness before"},
         std::pair{"forceStop", "gives up files that could not be synced"},

@@ -1,6 +1,15 @@
 #include "api/types/workspace_environment.hpp"
 
+#include <algorithm>
+#include <array>
+
 namespace berth {
+
+bool is_for_shells_only(std::string_view name)
+{
+    static constexpr std::array<std::string_view, 3> kNames{"CODE_SERVER_HOST", "PATH", "PORT"};
+    return std::ranges::find(kNames, name) != kNames.end();
+}
 
 std::map<std::string, std::string> workspace_environment(
     const Workspace& workspace, std::string_view platform_key)

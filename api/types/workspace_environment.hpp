@@ -13,4 +13,8 @@ namespace berth {
 std::map<std::string, std::string> workspace_environment(
     const Workspace& workspace, std::string_view platform_key);
 
+/// Whether a variable of the request reaches shells (by /run/berth/env) and not the container itself, as with
+/// a claim: without the image's own PATH nothing in it would start, and its editor takes PORT for its own.
+bool is_for_shells_only(std::string_view name);
+
 } // namespace berth

@@ -63,7 +63,8 @@ def test_a_claim_is_running_at_once_with_files_and_settings(install, api, docker
     old_token = docker.shell(next(iter(containers.values())), "cat /run/berth/callback-token; cat /run/berth/vnc-password")
     assert old_token == "", "a slot has no password and no token"
 
-    workspace, answer, took = begin(api, start, bucket, env={"COLOR": "it's red"}, vncPassword="claimed1")
+    workspace, answer, took = begin(api, start, bucket, env={"COLOR": "it's red", "PATH": "/workspace/my bin", "PORT": "3000"},
+                                    vncPassword="claimed1")
     assert answer["status"] == "running", answer
     assert answer["id"] in slots
     assert took < 1000, took
@@ -73,6 +74,8 @@ def test_a_claim_is_running_at_once_with_files_and_settings(install, api, docker
     workspace.wait_file("before.txt", "here before the workspace")
     wait_until(lambda: workspace.condition("Claimed")["status"] == "True", 30, "the node has taken the claim")
     assert new_shell(workspace, "echo $COLOR $S3_BUCKET $S3_REGION").splitlines()[-1] == f"it's red {bucket} us-east-1"
+    folders = new_shell(workspace, "bash -c 'echo $PATH'").splitlines()[-1].split(":")
+    assert folders[0] == "/workspace/my bin" and folders.count(folders[0]) == 1 and "/usr/bin" in folders, folders
     assert workspace.shell("cat /run/berth/vnc-password").strip() == "claimed1"
     token = workspace.shell("cat /run/berth/callback-token").strip()
     assert len(token) >= 32
@@ -99,6 +102,8 @@ def test_a_claim_is_running_at_once_with_files_and_settings(install, api, docker
     workspace.start_again().wait_status("running")
     workspace.wait_file("after.txt", "saved in a claimed slot")
     assert "COLOR=it's red" in workspace.shell("cat /proc/1/environ | tr '\\0' '\\n'"), "a cold start has it itself"
+    assert new_shell(workspace, "echo $PATH").splitlines()[-1].split(":") == folders
+    assert new_shell(workspace, "echo $PORT").splitlines()[-1] == "3000", "and the editor does not take it for its own"
 
 
 def desktop_login(install, url, password):

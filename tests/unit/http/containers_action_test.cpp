@@ -79,6 +79,19 @@ TEST_F(ActionTest, ProblemsAreNamedByTheRequestsFields)
     } catch (const Error& failure) {
         EXPECT_EQ(failure.problems().at(0).field, "/awsSecretAccessKey");
     }
+    try {
+        start(
+            R"({"s3Bucket":"demo","vncPassword":"ninechars","env":{"BERTH_ISOLATION":"off","HOME":"/","PATH":"$PATH:/a"}})");
+        FAIL();
+    } catch (const Error& failure) {
+        std::vector<std::string> fields;
+        for (const auto& problem : failure.problems()) fields.push_back(problem.field);
+        EXPECT_THAT(
+            fields, ::testing::UnorderedElementsAre("/vncPassword", "/env/BERTH_ISOLATION", "/env/HOME"))
+            << "what ties members together is looked at when each of them is right";
+    }
+    EXPECT_EQ(error({"POST", "/api/containers/start", R"({"s3Bucket":"demo","env":{"PATH":"$PATH:/a"}})"}),
+        "VALIDATION_FAILED 400");
     EXPECT_EQ(error({"POST", "/api/containers/start", "{}"}), "VALIDATION_FAILED 400");
     EXPECT_EQ(
         error({"POST", "/api/containers/start", R"({"s3Bucket":"demo","x":1})"}), "VALIDATION_FAILED 400");
@@ -160,6 +173,22 @@ TEST_F(ActionTest, ListIsPagedFilteredAndSearched)
     EXPECT_EQ(error({"GET", "/api/containers?limit=501"}), "VALIDATION_FAILED 400");
     EXPECT_EQ(error({"GET", "/api/containers?limit=0"}), "VALIDATION_FAILED 400");
     EXPECT_EQ(error({"GET", "/api/containers?status=odd"}), "VALIDATION_FAILED 400");
+
+    page = body(ask({"GET", "/api/containers?status=pending"}));
+    EXPECT_EQ(page.at("total"), json::value(3)) << "nothing of them but the wish";
+    EXPECT_EQ(page.at("containers").at(0).at("status"), json::value("starting"));
+    set_status(ids[4], [](WorkspaceStatus& status) { status.phase = Phase::starting; });
+    EXPECT_EQ(body(ask({"GET", "/api/containers?status=pending"})).at("total"), json::value(2));
+    EXPECT_EQ(body(ask({"GET", "/api/containers?status=starting"})).at("total"), json::value(3));
+}
+
+// W2, W21
+TEST_F(ActionTest, EveryPhaseCanBeAskedFor)
+{
+    const auto ask_for = [this]<class P>(P phase) {
+        EXPECT_EQ(error({"GET", "/api/containers?status=" + std::string(phase.name)}), "none") << phase.name;
+    };
+    boost::mp11::mp_for_each<boost::describe::describe_enumerators<Phase>>(ask_for);
 }
 
 // W3

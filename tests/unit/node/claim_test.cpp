@@ -133,6 +133,15 @@ TEST(ControlFilesOfAClaim, BringEverythingAColdStartHas)
     EXPECT_NE(control_hash(files), control_hash(control_files(a_workspace())));
 }
 
+TEST(ControlFilesOfAClaim, FoldersToSearchComeBeforeTheImagesOwn)
+{
+    auto workspace = claimed();
+    EXPECT_EQ(control_files(workspace).at("env").find("PATH="), std::string::npos);
+    workspace.spec.env["PATH"] = "/it's:/b";
+    EXPECT_NE(control_files(workspace).at("env").find("\nPATH='/it'\\''s:/b':\"$PATH\"\n"), std::string::npos)
+        << control_files(workspace).at("env");
+}
+
 TEST(ControlFilesOfAClaim, TheFirstLineChangesWithTheContent)
 {
     auto workspace = claimed();

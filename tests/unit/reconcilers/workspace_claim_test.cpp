@@ -173,6 +173,20 @@ TEST(Claim, ColdContainersCarryTheFactsOfTheSource)
     EXPECT_TRUE(has("T=1") && has("BERTH_WORKSPACE_ID=abc"));
 }
 
+TEST(Claim, ColdContainersStartWithTheImagesOwnPathAndPorts)
+{
+    auto ws = claimed(a_slot(Phase::starting));
+    for (const char* name : {"PATH", "PORT", "CODE_SERVER_HOST", "MY_PORT"}) ws.spec.env[name] = "/mine";
+    const Flavor flavor{"image", {}, 512, {{"PATH", "/of-the-template"}}};
+    const auto env = desired_service(ws, flavor, WorkspaceSettings{}).TaskTemplate.ContainerSpec.Env;
+    const auto count = [&](const std::string& start) {
+        return std::count_if(env.begin(), env.end(), [&](const auto& line) { return line.starts_with(start); });
+    };
+    EXPECT_EQ(count("PATH=/of-the-template"), 1);
+    EXPECT_EQ(count("PATH=/mine") + count("PORT=") + count("CODE_SERVER_HOST="), 0);
+    EXPECT_EQ(count("MY_PORT=/mine"), 1);
+}
+
 TEST(Claim, NobodysEnvironmentSaysWhetherAContainerWaitsForItsFilter)
 {
     auto ws = claimed(a_slot(Phase::starting));

@@ -16,8 +16,9 @@ std::string some_text(std::mt19937& random)
 {
     static const std::vector<std::string> kPieces{"a", "z9", "A", "-", "_", ".", "..", "/", "//", ".berth",
         "http://", "https://", "host", ":", ":80", ":123456", "[::1]", "[", "]", " ", "\n", "\x7f", "@", "?",
-        "#", "0", "12", "é", "us-east-1", std::string(61, 'b'), std::string(62, 'c'), std::string(63, 'd'),
-        std::string(190, 'e'), std::string(64, 'f')};
+        "#", "0", "12", "é", "us-east-1", "BERTH_", "HOME", "SHELL", "USER", "DISPLAY", "BASH_ENV",
+        std::string(61, 'b'), std::string(62, 'c'), std::string(63, 'd'), std::string(190, 'e'),
+        std::string(64, 'f')};
     std::string text;
     for (auto count = std::uniform_int_distribution{0, 5}(random); count > 0; --count)
         text += kPieces[std::uniform_int_distribution<std::size_t>{0, kPieces.size() - 1}(random)];
@@ -39,6 +40,23 @@ TEST(Formats, PatternAndCheckAgree)
         }
         EXPECT_GT(good, 0u) << format->pattern << ": no text was of this format, so nothing is known of it";
     }
+}
+
+TEST(Formats, VariablesOfBerthAndOfTheImageAreNotTheUsers)
+{
+    for (const char* name :
+        {"PORT", "PATH", "_", "HOME_", "MY_HOME", "BERTH", "BERTHA", "berth_x", "LD_PRELOAD"})
+        EXPECT_TRUE(is_user_env_name(name)) << name;
+    for (const char* name : {"BERTH_", "BERTH_ISOLATION", "BERTH_FILTER_DEADLINE", "BASH_ENV", "DISPLAY",
+             "HOME", "SHELL", "USER", "1X", ""})
+        EXPECT_FALSE(is_user_env_name(name)) << name;
+}
+
+TEST(Formats, VncLooksAtEightBytes)
+{
+    for (const char* password : {"", "a", "a b~!\"'x"}) EXPECT_TRUE(is_vnc_password(password)) << password;
+    for (const char* password : {"ninechars", "schön", "tab\t"})
+        EXPECT_FALSE(is_vnc_password(password)) << password;
 }
 
 TEST(Rules, OneTableRefusesAndTells)

@@ -55,6 +55,29 @@ TEST(WorkspaceSpec, RefusesARegionThatATransferWouldMisread)
     }
 }
 
+TEST(WorkspaceSpec, TakesFoldersToSearchAndNoOtherPath)
+{
+    for (const char* path : {"/a", "/workspace/bin:/opt/x y", "/"}) {
+        auto spec = good();
+        spec.env["PATH"] = path;
+        EXPECT_THAT(wrong_fields(spec), IsEmpty()) << path;
+    }
+    for (const char* path : {"", ":", "/a:", ":/a", "/a::/b", "bin", "$PATH:/a", "/a:bin", "/a\n:/b"}) {
+        auto spec = good();
+        spec.env["PATH"] = path;
+        EXPECT_THAT(wrong_fields(spec), ElementsAre("/env/PATH")) << path;
+    }
+}
+
+TEST(WorkspaceSpec, RefusesAPasswordThatVncWouldCut)
+{
+    auto spec = good();
+    spec.vncPassword = Secret{"12345678"};
+    EXPECT_THAT(wrong_fields(spec), IsEmpty());
+    spec.vncPassword = Secret{"123456789"};
+    EXPECT_THAT(wrong_fields(spec), ElementsAre("/vncPassword"));
+}
+
 TEST(WorkspaceSpec, CountsRestartsWithoutLeavingWhatIsValid)
 {
     auto spec = good();
