@@ -169,6 +169,12 @@ struct Metrics {
     Series<Gauge> workspace_memory{
         registry, "berth_workspace_memory_bytes", "Memory that a workspace uses.", {"workspace"}};
 
+    // What the agents requested of object storage, as they report it: at the latest every 5 minutes.
+    Single<Counter> s3_requests{registry, "berth_s3_requests_total",
+        "S3 requests made for workspaces, stopped and removed ones included."};
+    Series<Counter> workspace_s3_requests{registry, "berth_workspace_s3_requests_total",
+        "S3 requests made for a workspace while a node has its container or files.", {"workspace"}};
+
     // Nodes whose agent reports.
     Series<Gauge> node_cpu_cores{registry, "berth_node_cpu_cores", "Processors of a node.", {"node"}};
     Series<Gauge> node_cpu_used{registry, "berth_node_cpu_used_cores", "Cores that a node uses.", {"node"}};
