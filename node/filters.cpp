@@ -12,8 +12,8 @@ namespace {
 constexpr std::array<std::string_view, 11> kFolders{"node_modules", ".venv", "__pycache__", ".cache",
     ".pnpm-store", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".tox", "lost+found", ".Trash-1000"};
 constexpr std::array<std::string_view, 3> kSwapEndings{".swp", ".swo", ".swx"};
-/// Of a path as a key, in bytes. A key has at most 1024; the rest is for the prefix, the trash folder and a conflict's
-/// suffix.
+/// Of a path as a key, in bytes. A key has at most 1024; the rest is for the prefix, the trash folder and a
+/// conflict's suffix.
 constexpr std::size_t kMaxPath = 700;
 
 /// Calls `use` for every part between slashes; stops when it gives false.
@@ -64,7 +64,8 @@ bool is_books_of_another(std::string_view path)
     const auto at = path.find(kInside);
     if (at == std::string_view::npos) return false;
     const auto rest = path.substr(at + kInside.size());
-    return rest.starts_with("manifests/") || rest.starts_with("trash/") || rest.starts_with("names/") || rest == "probe";
+    return rest.starts_with("manifests/") || rest.starts_with("trash/") || rest.starts_with("names/") ||
+           rest == "probe";
 }
 
 bool is_filtered_path(std::string_view path)

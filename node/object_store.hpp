@@ -65,8 +65,9 @@ struct Listing {
     RemoteFiles manifests; ///< by the workspace that wrote them
 };
 
-/// An object that somebody else wrote under a key that is not the one of its path (key_names.hpp): a bare '\' in it, a
-/// part that is too long, bytes that are no UTF-8. By path. The object under the path's own key counts if there is one.
+/// An object that somebody else wrote under a key that is not the one of its path (key_names.hpp): a bare '\'
+/// in it, a part that is too long, bytes that are no UTF-8. By path. The object under the path's own key
+/// counts if there is one.
 struct Stray {
     std::string key; ///< below the prefix
     RemoteFile object;

@@ -56,7 +56,8 @@ private:
     std::string url_of(const std::string& key) const;
     /// Those of the paths whose keys exist.
     awaitable<RemoteFiles> look(Paths paths, Paths keys);
-    /// Moves strays that are about to be written to the keys of their paths, so that there is one object for each.
+    /// Moves strays that are about to be written to the keys of their paths, so that there is one object for
+    /// each.
     awaitable<> bring_home(const std::vector<PutItem>& items);
     awaitable<Answers> send(std::vector<S3Call> calls);
     awaitable<ListPage> list_page(std::map<std::string, std::string> query);

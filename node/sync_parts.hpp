@@ -6,7 +6,8 @@
 
 namespace berth {
 
-/// What a round could not bring to S3, or not take out of it: its reasons are its own, the rest of the round goes on.
+/// What a round could not bring to S3, or not take out of it: its reasons are its own, the rest of the round
+/// goes on.
 struct Unsent {
     std::vector<SkippedFile> failed;
     std::int64_t restless = 0;

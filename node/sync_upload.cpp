@@ -40,7 +40,8 @@ SkippedFile refused_by_s3(const std::string& path, const Error& error)
 {
     log::warning("S3 refuses a file", {{"path", printable(path)}, {"error", error.what()}});
     const std::string_view text = error.what();
-    return {printable(path), "S3 refuses it" + std::string(text.substr(std::min(text.find(':'), text.size())))};
+    return {
+        printable(path), "S3 refuses it" + std::string(text.substr(std::min(text.find(':'), text.size())))};
 }
 
 JournalFile entry_of(const Staged& file, const std::string& etag)
@@ -187,7 +188,8 @@ awaitable<> send(SyncContext& context, Staging& staging)
     co_await commit(context);
     throw_general_failure(results);
     const auto is_refused = [](const ItemResult& result) { return result.failure.has_value(); };
-    if (results.size() >= kManyRefused && std::all_of(results.begin(), results.end(), is_refused)) throw_failure(results);
+    if (results.size() >= kManyRefused && std::all_of(results.begin(), results.end(), is_refused))
+        throw_failure(results);
     for (std::size_t i = 0; i < results.size(); ++i) {
         if (results[i].outcome == Outcome::Done) continue;
         try {
