@@ -10,6 +10,7 @@
 #include <boost/asio/thread_pool.hpp>
 
 #include <csignal>
+#include <cstdlib>
 #include <filesystem>
 #include <iostream>
 
@@ -45,6 +46,14 @@ void raise_file_limit()
     ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/// A thread is still in the middle of something (a program that loads a filter may take longer than our patience): the
+/// agent is not taken apart under it, and nobody waits for it either.
+[[noreturn]] void end_hard()
+{
+    std::cerr << "berth-node: not everything has ended in time\n";
+    std::_Exit(1);
+}
+
 int run(const NodeConfig& config)
 {
     const auto lock = claim_data_folder(config.data_dir);
@@ -64,8 +73,8 @@ int run(const NodeConfig& config)
         agent.stop_soon();
         group.cancel();
         patience.expires_after(kPatience);
-        patience.async_wait([&](const boost::system::error_code& cancelled) {
-            if (!cancelled) io.stop();
+        patience.async_wait([](const boost::system::error_code& cancelled) {
+            if (!cancelled) end_hard();
         });
     });
     auto finish = [&]() -> void {
