@@ -2,9 +2,26 @@
 
 #include <boost/json/basic_parser_impl.hpp>
 
+#include <charconv>
+#include <cmath>
+#include <cstdio>
+
 namespace berth {
 
 namespace {
+
+/// The nearest number of at most 15 digits, nothing for what is too large. The parser makes the last bit of longer ones up
+/// ("0.30000000000000004" is another number each time it is written and read), and no number at all of "0e999".
+std::optional<double> fifteen_digits(double value)
+{
+    std::array<char, 32> text{};
+    const auto length = std::snprintf(text.data(), text.size(), "%.15g", value);
+    double rounded = 0;
+    const auto problem = std::from_chars(text.data(), text.data() + length, rounded).ec;
+    const bool tiny = problem == std::errc::result_out_of_range && std::abs(value) < 1;
+    if (tiny) rounded = 0;
+    return std::isfinite(rounded) && (tiny || problem == std::errc{}) ? std::optional(rounded) : std::nullopt;
+}
 
 /// Builds a value like json::value does, but refuses an object that names a member twice: what such a document
 /// means depends on who reads it.
@@ -43,7 +60,12 @@ public:
     bool on_number_part(json::string_view, json::error_code&) { return true; }
     bool on_int64(std::int64_t value, json::string_view, json::error_code&) { return add(value); }
     bool on_uint64(std::uint64_t value, json::string_view, json::error_code&) { return add(value); }
-    bool on_double(double value, json::string_view, json::error_code&) { return add(value); }
+    bool on_double(double value, json::string_view, json::error_code& failure)
+    {
+        const auto rounded = fifteen_digits(value);
+        if (!rounded) failure = json::error::exponent_overflow;
+        return rounded && add(*rounded);
+    }
     bool on_bool(bool value, json::error_code&) { return add(value); }
     bool on_null(json::error_code&) { return add(nullptr); }
     bool on_comment_part(json::string_view, json::error_code&) { return true; }
