@@ -55,6 +55,9 @@ std::optional<int> offset_minutes(std::string_view text, std::size_t& pos)
     return sign * (*hours * 60 + *minutes);
 }
 
+constexpr Time kFirst = std::chrono::sys_days{std::chrono::year{0} / 1 / 1};
+constexpr Time kEnd = std::chrono::sys_days{std::chrono::year{10'000} / 1 / 1};
+
 struct Unit {
     std::string_view name;
     Duration length;
@@ -104,8 +107,11 @@ std::optional<Time> parse_time(std::string_view text)
     const std::chrono::year_month_day date{std::chrono::year{*year}, std::chrono::month{unsigned(*month)},
         std::chrono::day{unsigned(*day)}};
     if (!date.ok()) return std::nullopt;
-    return std::chrono::sys_days{date} + std::chrono::hours{*hour} + std::chrono::minutes{*minute - *offset} +
-           std::chrono::seconds{*second} + Duration{*ms};
+    const Time time = std::chrono::sys_days{date} + std::chrono::hours{*hour} +
+                      std::chrono::minutes{*minute - *offset} + std::chrono::seconds{*second} + Duration{*ms};
+    // An offset can lead out of the years that have four digits: what format_time() makes of such a time is none.
+    if (time < kFirst || time >= kEnd) return std::nullopt;
+    return time;
 }
 
 std::string format_duration(Duration duration)

@@ -34,6 +34,16 @@ TEST(TimeText, RefusesWhatIsNoTime)
         EXPECT_FALSE(parse_time(text)) << text;
 }
 
+TEST(TimeText, StaysInTheYearsOfFourDigits)
+{
+    for (const char* text : {"0000-01-01T00:00:00.000Z", "9999-12-31T23:59:59.999Z"})
+        EXPECT_EQ(format_time(parse_time(text).value()), text);
+    // As UTC the year before the first, and the one after the last.
+    for (const char* text :
+        {"0000-01-01T00:00:00+00:01", "9999-12-31T23:59:00-00:01", "9999-12-31T23:59:60Z"})
+        EXPECT_FALSE(parse_time(text)) << text;
+}
+
 TEST(DurationText, WritesTheShortestExactForm)
 {
     EXPECT_EQ(format_duration(Duration{0}), "0s");
