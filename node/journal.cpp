@@ -82,7 +82,7 @@ void SyncJournal::load()
     if (std::filesystem::exists(path_)) text = read_file(path_);
     std::size_t good = 0;
     for (std::size_t end = 0; (end = text.find('\n', good)) != std::string::npos; good = end + 1, ++lines_)
-        if (!apply(std::string_view(text).substr(good, end - good))) break;
+        if (!apply_line(std::string_view(text).substr(good, end - good))) break;
     if (good < text.size())
         log::warning("the journal ended in a torn line", {{"journal", path_}, {"bytes", text.size() - good}});
     file_.reset(::open(path_.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
@@ -90,6 +90,19 @@ void SyncJournal::load()
     if (::ftruncate(file_.get(), static_cast<off_t>(good)) != 0) throw system_error("cut " + path_);
     if (::lseek(file_.get(), 0, SEEK_END) < 0) throw system_error("seek in " + path_);
     if (text.empty()) sync_folder(folder_);
+}
+
+/// A line that is whole and yet no record of ours was not torn: what it says must not be taken for unsaid.
+bool SyncJournal::apply_line(std::string_view line)
+{
+    std::string problem;
+    try {
+        return apply(line);
+    } catch (const std::exception& error) {
+        problem = error.what();
+    }
+    throw Error{Errc::Internal,
+        "line " + std::to_string(lines_ + 1) + " of " + path_ + " is no record that this version knows: " + problem};
 }
 
 bool SyncJournal::apply(std::string_view line)
@@ -122,13 +135,17 @@ void SyncJournal::put(const std::string& path, JournalFile file)
         return;
     file.remote.modified.reset();
     file.remote.mtime.reset();
+    file.remote.written.reset();
     found->second = std::move(file);
     append(record_of(path, found->second));
 }
 
 void SyncJournal::erase(const std::string& path)
 {
-    if (files_.erase(path) > 0) append({{"op", "del"}, {"path", name_of_path(path)}});
+    const auto found = files_.find(path);
+    if (found == files_.end()) return;
+    append({{"op", "del"}, {"path", name_of_path(path)}}); // first: `path` may be the entry's own
+    files_.erase(found);
 }
 
 const std::string& SyncJournal::fact(const std::string& name) const

@@ -40,7 +40,8 @@ struct JournalFile {
 
 class SyncJournal {
 public:
-    /// Reads the journal in `folder` (made when missing). Throws Error when the disk doesn't work.
+    /// Reads the journal in `folder` (made when missing). Throws Error when the disk doesn't work,
+    /// and for a whole line that is no record.
     explicit SyncJournal(std::string folder);
 
     const std::map<std::string, JournalFile>& files() const noexcept { return files_; }
@@ -61,6 +62,7 @@ public:
 
 private:
     void load();
+    bool apply_line(std::string_view line);
     bool apply(std::string_view line);
     void append(const json::object& record);
     void rewrite();

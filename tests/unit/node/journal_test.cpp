@@ -2,7 +2,11 @@
 
 #include "tests/unit/node/node_support.hpp"
 
+#include <boost/crc.hpp>
+
+#include <array>
 #include <csignal>
+#include <cstdio>
 
 #include <sys/wait.h>
 
@@ -38,6 +42,48 @@ TEST(Journal, KeepsWhatWasCommitted)
     SyncJournal empty(temp.str());
     EXPECT_TRUE(empty.files().empty());
     EXPECT_EQ(empty.fact("restored"), "");
+}
+
+TEST(Journal, SaysTheSameInMemoryAsAfterItWasReadAgain)
+{
+    TempFolder temp;
+    SyncJournal journal(temp.str());
+    auto file = some_file(1);
+    file.remote.modified = file.remote.written = Time{Duration{5}}; // what a listing tells, and is not kept
+    file.remote.mtime = 7;
+    journal.put("a", file);
+    journal.commit();
+    EXPECT_EQ(journal.files(), SyncJournal(temp.str()).files());
+}
+
+TEST(Journal, ForgetsAPathThatIsItsOwn)
+{
+    TempFolder temp;
+    SyncJournal journal(temp.str());
+    const std::string path = "a/path/that/is/longer/than/a/short/string";
+    journal.put(path, some_file(1));
+    journal.erase(journal.files().begin()->first);
+    journal.commit();
+    EXPECT_THAT(read_file(temp / "journal"), ::testing::HasSubstr(R"({"op":"del","path":")" + path));
+    EXPECT_TRUE(SyncJournal(temp.str()).files().empty());
+}
+
+TEST(Journal, ALineThatIsWholeAndNoRecordIsNamed)
+{
+    TempFolder temp;
+    for (const char* body : {"[]", R"({"op":"put"})", R"({"op":"fact","name":1,"value":""})", "{"}) {
+        boost::crc_32_type crc;
+        crc.process_bytes(body, std::string_view(body).size());
+        std::array<char, 16> sum{};
+        std::snprintf(sum.data(), sum.size(), "%08x ", unsigned(crc.checksum()));
+        write_text(temp / "journal", std::string(sum.data()) + body + "\n");
+        try {
+            SyncJournal journal(temp.str());
+            ADD_FAILURE() << "taken: " << body;
+        } catch (const Error& error) {
+            EXPECT_THAT(error.what(), ::testing::HasSubstr("line 1 of " + (temp / "journal"))) << body;
+        }
+    }
 }
 
 TEST(Journal, EveryTornTailIsCutAndTheRestIsKept)
