@@ -68,6 +68,7 @@ suite_prepare() {
     if [[ $keep == no ]] && wants_engine; then take_down; fi
     local targets=()
     if wants e2e || wants images || wants api; then targets+=(berthd berth-node); fi
+    if wants fuzz; then targets+=(berth_fuzz); fi
     if wants unit || wants contract; then targets=(all); fi
     if ((${#targets[@]})); then
         log_step "building ${targets[*]} ($BERTH_PRESET)"
@@ -122,6 +123,22 @@ run_ctest() {
 }
 
 suite_unit() { run_ctest unit -j "$(nproc)" -LE contract; }
+
+# The fuzzers in the ordinary build: every input that was kept, and mutations of them that are the same each time.
+suite_fuzz() {
+    local suite=fuzz program=$PWD/build/$BERTH_PRESET/berth_fuzz corpora=$PWD/tests/fuzz/corpus name runs
+    tap "every fuzzer has a corpus, and every corpus a fuzzer" diff <("$program" --list) <(ls "$corpora")
+    [[ -w /dev/shm ]] && export TMPDIR=/dev/shm # folders that are made and forgotten, thousands of times
+    for name in "$corpora"/*/; do
+        name=$(basename "$name")
+        case $name in
+            http) runs=2000 ;;
+            journal) runs=3000 ;;
+            *) runs=20000 ;;
+        esac
+        tap "fuzzer $name" env -C "$results" BERTH_FUZZ="$name" timeout 300 "$program" -runs="$runs" -seed=1 "$corpora/$name"
+    done
+}
 
 suite_contract() {
     engine_up
