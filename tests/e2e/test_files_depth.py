@@ -3,6 +3,7 @@
 import ast
 import datetime
 import hashlib
+import os
 
 import pytest
 
