@@ -1,6 +1,7 @@
 #include "node/api_client.hpp"
 
 #include "controller/base/log.hpp"
+#include "controller/base/random.hpp"
 
 #include <random>
 
@@ -70,7 +71,7 @@ std::string object_target(const std::string& org, std::string_view plural, const
 
 Duration with_jitter(Duration base)
 {
-    thread_local std::minstd_rand generator{std::random_device{}()};
+    thread_local std::minstd_rand generator{random_seed()};
     return base + Duration{std::uniform_int_distribution<Duration::rep>{0, base.count() / 2}(generator)};
 }
 

@@ -12,7 +12,7 @@ constexpr std::size_t kMaxBatch = 512;
 
 Core::Core(StoreOptions options)
     : options_(std::move(options)),
-      writer_(options_.path, options_.clock, {options_.keep_changes, options_.audit_keep},
+      writer_(options_.path, options_.env, options_.clock, {options_.keep_changes, options_.audit_keep},
           std::move(options_.migrations)),
       idle_(options_.io)
 {}

@@ -86,14 +86,18 @@ void check(const rocksdb::Status& status, std::string_view what)
         std::string(what) + ": " + status.ToString()};
 }
 
-Database::Database(std::string path) : path_(std::move(path))
+Database::Database(std::string path, rocksdb::Env* env) : path_(std::move(path))
 {
-    make_private_folder(path_);
+    auto options = database_options();
+    if (env)
+        options.env = env;
+    else
+        make_private_folder(path_);
     std::vector<rocksdb::ColumnFamilyDescriptor> families;
     families.emplace_back(rocksdb::kDefaultColumnFamilyName, rocksdb::ColumnFamilyOptions{});
     for (std::size_t i = 0; i < kFamilies; ++i) families.emplace_back(kNames[i], family_options(i));
     std::vector<rocksdb::ColumnFamilyHandle*> handles;
-    const auto status = rocksdb::DB::Open(database_options(), path_, families, &handles, &db_);
+    const auto status = rocksdb::DB::Open(options, path_, families, &handles, &db_);
     if (status.IsIOError() && status.ToString().find("lock") != std::string::npos)
         throw Error{Errc::Unavailable,
             "database folder " + path_ +

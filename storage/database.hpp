@@ -4,6 +4,7 @@
 #include "controller/base/error.hpp"
 
 #include <rocksdb/db.h>
+#include <rocksdb/env.h>
 
 #include <array>
 #include <functional>
@@ -29,7 +30,8 @@ class Database {
 public:
     /// Makes the folder (mode 0700) and the families when missing. Throws Error{Unavailable} with the reason,
     /// also when another process has it open.
-    explicit Database(std::string path);
+    /// `env`: where the files are; null: the machine's file system.
+    explicit Database(std::string path, rocksdb::Env* env = nullptr);
     ~Database();
     Database(const Database&) = delete;
     Database& operator=(const Database&) = delete;

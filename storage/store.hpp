@@ -7,6 +7,10 @@
 #include "storage/txn.hpp"
 #include "storage/watch.hpp"
 
+namespace rocksdb {
+class Env;
+}
+
 namespace berth {
 
 struct Metrics;
@@ -29,6 +33,7 @@ struct StoreOptions {
     Duration audit_keep = std::chrono::hours{24 * 90}; ///< of lines of the audit log; 0 = for ever
     Metrics* metrics = nullptr;
     std::vector<Migration> migrations = store_migrations();
+    rocksdb::Env* env = nullptr; ///< where the files are; null: the machine's file system. Outlives the store
 };
 
 /// A line of the audit log as it was written.

@@ -124,9 +124,9 @@ void Txn::begin_create(const KindInfo& kind, Meta& meta)
     if (batch_.get(Family::Objects, detail::object_key(kind.plural, key)))
         throw Error{Errc::Exists, std::string(kind.kind) + " " + to_string(key) + " exists already"};
     check_owners(batch_, meta.ownerReferences, {});
-    meta.uid = make_uuid();
-    meta.generation = 1;
     meta.creationTimestamp = now();
+    meta.uid = make_uuid(*meta.creationTimestamp);
+    meta.generation = 1;
     meta.deletionTimestamp.reset();
 }
 

@@ -35,8 +35,10 @@ Change change_from(Revision revision, std::string_view value)
 
 } // namespace
 
-Writer::Writer(std::string path, Clock& clock, Retention keep, std::vector<Migration> migrations)
+Writer::Writer(
+    std::string path, rocksdb::Env* env, Clock& clock, Retention keep, std::vector<Migration> migrations)
     : path_(std::move(path)),
+      env_(env),
       clock_(clock),
       keep_(keep),
       migrations_(std::move(migrations))
@@ -60,7 +62,7 @@ Revision Writer::stored_revision()
 
 Loaded Writer::open()
 {
-    database_ = std::make_unique<Database>(path_);
+    database_ = std::make_unique<Database>(path_, env_);
     counters_.revision = stored_revision();
     if (const auto last = database_->last_key(Family::Audit)) counters_.audit = parse_number_key(*last);
     migrate();
@@ -185,7 +187,7 @@ void Writer::run_jobs(Outcome& outcome)
 void Writer::recover(Outcome& outcome)
 {
     database_.reset();
-    database_ = std::make_unique<Database>(path_);
+    database_ = std::make_unique<Database>(path_, env_);
     auto found = counters_;
     found.revision = stored_revision();
     if (const auto last = database_->last_key(Family::Audit)) found.audit = parse_number_key(*last);

@@ -43,7 +43,7 @@ struct Retention {
 /// Owned by Core, used on the database thread only (by the constructor of Core before that).
 class Writer {
 public:
-    Writer(std::string path, Clock& clock, Retention keep, std::vector<Migration> migrations);
+    Writer(std::string path, rocksdb::Env* env, Clock& clock, Retention keep, std::vector<Migration> migrations);
 
     Loaded open();
     /// Runs the jobs one after another against one batch and writes it with one sync. Never throws.
@@ -66,6 +66,7 @@ private:
     void trim_audit(Time now);
 
     std::string path_;
+    rocksdb::Env* env_;
     Clock& clock_;
     Retention keep_;
     std::vector<Migration> migrations_;

@@ -47,7 +47,7 @@ std::string random_text(std::size_t length, std::string_view alphabet)
     return text;
 }
 
-std::string make_uuid()
+std::string make_uuid(Time now)
 {
     // Drawn for many ids at once: a call costs more than its bytes. They are no secret.
     thread_local std::array<unsigned char, 1024> drawn;
@@ -59,14 +59,20 @@ std::string make_uuid()
     }
     std::copy_n(drawn.begin() + static_cast<std::ptrdiff_t>(used), bytes.size(), bytes.begin());
     used += bytes.size();
-    const auto since_epoch = std::chrono::system_clock::now().time_since_epoch();
-    auto ms = std::uint64_t(std::chrono::duration_cast<std::chrono::milliseconds>(since_epoch).count());
+    auto ms = std::uint64_t(std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count());
     for (int i = 5; i >= 0; --i, ms >>= 8) bytes[std::size_t(i)] = static_cast<unsigned char>(ms & 0xff);
     bytes[6] = static_cast<unsigned char>((bytes[6] & 0x0f) | 0x70);
     bytes[8] = static_cast<unsigned char>((bytes[8] & 0x3f) | 0x80);
     auto text = hex(bytes.data(), bytes.size());
     for (auto dash : {8, 13, 18, 23}) text.insert(std::size_t(dash), "-");
     return text;
+}
+
+std::uint32_t random_seed()
+{
+    std::array<unsigned char, 4> bytes;
+    fill(bytes);
+    return std::uint32_t(bytes[0]) << 24 | std::uint32_t(bytes[1]) << 16 | std::uint32_t(bytes[2]) << 8 | bytes[3];
 }
 
 std::string sha256_hex(std::string_view bytes)

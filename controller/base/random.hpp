@@ -1,7 +1,10 @@
 #pragma once
 // Randomness from the operating system's generator: identifiers and keys.
 
+#include "controller/base/time.hpp"
+
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -12,8 +15,10 @@ inline constexpr std::string_view kNameAlphabet = "bcdfghjklmnpqrstvwxz2456789";
 
 /// `length` characters of `alphabet`, each equally likely.
 std::string random_text(std::size_t length, std::string_view alphabet = kNameAlphabet);
-/// A UUID of version 7 (RFC 9562): sorts by creation time.
-std::string make_uuid();
+/// A UUID of version 7 (RFC 9562): sorts by creation time, which is `now`.
+std::string make_uuid(Time now);
+/// For a generator of jitter: nothing secret.
+std::uint32_t random_seed();
 /// Lower-case hexadecimal SHA-256.
 std::string sha256_hex(std::string_view bytes);
 /// Compares in a time that depends on the lengths only.

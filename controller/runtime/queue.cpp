@@ -1,5 +1,7 @@
 #include "controller/runtime/queue.hpp"
 
+#include "controller/base/random.hpp"
+
 namespace berth {
 
 namespace {
@@ -11,7 +13,7 @@ awaitable<> wait_on(Signal& signal) { co_await signal.wait(); }
 
 std::uint32_t seed_of(const BackOff& back_off)
 {
-    return back_off.seed != 0 ? back_off.seed : std::random_device{}();
+    return back_off.seed != 0 ? back_off.seed : random_seed();
 }
 
 } // namespace
