@@ -1,24 +1,12 @@
 #pragma once
-// berthd as one object: makes every part, connects them, runs them and stops them in order.
+// berthd as a process: the store, the sockets to Docker and the proxy, the server, and Berthd between them; starts and
+// stops them in order.
 
-#include "api/actions/bucket_check.hpp"
-#include "api/actions/container_files.hpp"
-#include "api/actions/containers.hpp"
-#include "api/actions/dashboard.hpp"
-#include "api/actions/explain.hpp"
-#include "api/actions/extend.hpp"
-#include "api/actions/health.hpp"
-#include "api/actions/logs.hpp"
-#include "api/actions/routes.hpp"
-#include "api/actions/usage.hpp"
-#include "api/actions/workspace_page.hpp"
-#include "api/http/server.hpp"
+#include "api/http/auth.hpp"
 #include "controller/base/async.hpp"
 #include "controller/config.hpp"
-#include "controller/registry.hpp"
-#include "docker/observed.hpp"
 #include "metrics/metrics.hpp"
-#include "reconcilers/swarm_setup.hpp"
+#include "storage/store.hpp"
 
 #include <memory>
 
@@ -49,13 +37,7 @@ public:
 private:
     struct Parts;
     awaitable<> open_store();
-    awaitable<std::string> install_id();
-    void mount();
-    awaitable<> converge();
-    awaitable<> prepare_swarm();
     awaitable<> close();
-    awaitable<Reply> metrics(Call call);
-    int at_risk() const;
 
     Executors executors_;
     Config config_;

@@ -19,16 +19,16 @@ std::size_t fingerprint(const Meta& meta)
 
 double seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
 
-const char* result_label(Outcome::Kind kind)
+const char* result_label(RunOutcome::Kind kind)
 {
     switch (kind) {
-    case Outcome::Kind::Again:
+    case RunOutcome::Kind::Again:
         return "requeue_after";
-    case Outcome::Kind::Failed:
-    case Outcome::Kind::Stalled:
+    case RunOutcome::Kind::Failed:
+    case RunOutcome::Kind::Stalled:
         return "error";
-    case Outcome::Kind::Done:
-    case Outcome::Kind::Gone:
+    case RunOutcome::Kind::Done:
+    case RunOutcome::Kind::Gone:
         break;
     }
     return "success";
@@ -36,13 +36,13 @@ const char* result_label(Outcome::Kind kind)
 
 } // namespace
 
-Outcome Outcome::of(const Action& action)
+RunOutcome RunOutcome::of(const Action& action)
 {
     if (!action.after) return {};
     return {.kind = Kind::Again, .after = *action.after};
 }
 
-Outcome Outcome::of(const Failure& failure)
+RunOutcome RunOutcome::of(const Failure& failure)
 {
     return {.kind = failure.stalls() ? Kind::Stalled : Kind::Failed,
         .reason = reason_of(failure.code),
@@ -50,18 +50,18 @@ Outcome Outcome::of(const Failure& failure)
         .timed_out = failure.code == Errc::Timeout};
 }
 
-const char* to_string(Outcome::Kind kind) noexcept
+const char* to_string(RunOutcome::Kind kind) noexcept
 {
     switch (kind) {
-    case Outcome::Kind::Done:
+    case RunOutcome::Kind::Done:
         return "done";
-    case Outcome::Kind::Again:
+    case RunOutcome::Kind::Again:
         return "again";
-    case Outcome::Kind::Failed:
+    case RunOutcome::Kind::Failed:
         return "failed";
-    case Outcome::Kind::Stalled:
+    case RunOutcome::Kind::Stalled:
         return "stalled";
-    case Outcome::Kind::Gone:
+    case RunOutcome::Kind::Gone:
         return "gone";
     }
     return "done";
@@ -140,14 +140,14 @@ awaitable<> ControllerCore::run(Queue::Item item)
 {
     running_[item.key] = {.started = parts_.clock.tick(), .number = ++runs_};
     refresh_gauges();
-    Outcome outcome;
+    RunOutcome outcome;
     std::exception_ptr thrown;
     try {
         outcome = co_await handle_(item.key);
     } catch (...) {
         thrown = std::current_exception();
     }
-    if (thrown) outcome = Outcome::of(failure_of(thrown));
+    if (thrown) outcome = RunOutcome::of(failure_of(thrown));
     const auto cancelled = (co_await asio::this_coro::cancellation_state).cancelled();
     if (cancelled != asio::cancellation_type::none) {
         running_.erase(item.key);
@@ -157,25 +157,25 @@ awaitable<> ControllerCore::run(Queue::Item item)
     finish(item, outcome);
 }
 
-void ControllerCore::finish(const Queue::Item& item, const Outcome& outcome)
+void ControllerCore::finish(const Queue::Item& item, const RunOutcome& outcome)
 {
     const auto run = running_.at(item.key);
     const auto took = parts_.clock.tick() - run.started;
     running_.erase(item.key);
     switch (outcome.kind) {
-    case Outcome::Kind::Done:
+    case RunOutcome::Kind::Done:
         queue_.done(item.key, Verdict::rest());
         break;
-    case Outcome::Kind::Again:
+    case RunOutcome::Kind::Again:
         queue_.done(item.key, Verdict::again(outcome.after));
         break;
-    case Outcome::Kind::Failed:
+    case RunOutcome::Kind::Failed:
         queue_.done(item.key, Verdict::back_off());
         break;
-    case Outcome::Kind::Stalled:
+    case RunOutcome::Kind::Stalled:
         queue_.done(item.key, Verdict::again(options_.stalled_retry));
         break;
-    case Outcome::Kind::Gone:
+    case RunOutcome::Kind::Gone:
         seen_.erase(item.key);
         queue_.done(item.key, Verdict::rest());
         break;
@@ -186,23 +186,23 @@ void ControllerCore::finish(const Queue::Item& item, const Outcome& outcome)
     refresh_gauges();
 }
 
-void ControllerCore::measure(const Outcome& outcome, Duration took)
+void ControllerCore::measure(const RunOutcome& outcome, Duration took)
 {
     auto& metrics = parts_.metrics;
     metrics.workqueue_work_duration.with({options_.name}).Observe(seconds(took));
     metrics.reconcile_time.with({options_.name}).Observe(seconds(took));
     metrics.reconcile_total.with({options_.name, result_label(outcome.kind)}).Increment();
-    const bool stalled = outcome.kind == Outcome::Kind::Stalled;
-    if (stalled || outcome.kind == Outcome::Kind::Failed)
+    const bool stalled = outcome.kind == RunOutcome::Kind::Stalled;
+    if (stalled || outcome.kind == RunOutcome::Kind::Failed)
         metrics.reconcile_errors.with({options_.name}).Increment();
     if (stalled) metrics.terminal_reconcile_errors.with({options_.name}).Increment();
     if (outcome.timed_out) metrics.reconcile_timeouts.with({options_.name}).Increment();
 }
 
 void ControllerCore::log_run(
-    const Queue::Item& item, const Run& run, const Outcome& outcome, Duration took) const
+    const Queue::Item& item, const Run& run, const RunOutcome& outcome, Duration took) const
 {
-    const bool failed = outcome.kind == Outcome::Kind::Failed || outcome.kind == Outcome::Kind::Stalled;
+    const bool failed = outcome.kind == RunOutcome::Kind::Failed || outcome.kind == RunOutcome::Kind::Stalled;
     // Runs that found nothing to do are most of them, and of no interest later.
     const auto level = failed ? log::Level::Warning : outcome.wrote ? log::Level::Info : log::Level::Debug;
     const log::Field controller{"controller", options_.name};

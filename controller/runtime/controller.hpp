@@ -69,7 +69,7 @@ struct RuntimeParts {
 };
 
 /// How a run ended.
-struct Outcome {
+struct RunOutcome {
     enum class Kind { Done, Again, Failed, Stalled, Gone };
     Kind kind = Kind::Done;
     Duration after{0}; ///< of Again
@@ -78,18 +78,18 @@ struct Outcome {
     bool timed_out = false;
     bool wrote = false; ///< the status or a finalizer was written
 
-    static Outcome gone() { return {.kind = Kind::Gone}; }
-    static Outcome of(const Action& action);
-    static Outcome of(const Failure& failure);
+    static RunOutcome gone() { return {.kind = Kind::Gone}; }
+    static RunOutcome of(const Action& action);
+    static RunOutcome of(const Failure& failure);
 };
-const char* to_string(Outcome::Kind kind) noexcept;
+const char* to_string(RunOutcome::Kind kind) noexcept;
 
 /// The part of a controller that does not know its kind: queue, workers, wake-ups, resync, watchdog,
 /// measurements. Owned by the typed Controller; lives on the I/O thread; made by Manager::add, run by
 /// Manager::run.
 class ControllerCore {
 public:
-    using Handle = std::function<awaitable<Outcome>(Key)>;
+    using Handle = std::function<awaitable<RunOutcome>(Key)>;
 
     ControllerCore(std::string plural, const RuntimeParts& parts, ControllerOptions options, Handle handle);
 
@@ -123,9 +123,9 @@ private:
         bool reported = false;
     };
     awaitable<> run(Queue::Item item);
-    void finish(const Queue::Item& item, const Outcome& outcome);
-    void measure(const Outcome& outcome, Duration took);
-    void log_run(const Queue::Item& item, const Run& run, const Outcome& outcome, Duration took) const;
+    void finish(const Queue::Item& item, const RunOutcome& outcome);
+    void measure(const RunOutcome& outcome, Duration took);
+    void log_run(const Queue::Item& item, const Run& run, const RunOutcome& outcome, Duration took) const;
     void wake(const Key& key);
     void refresh_gauges();
     void report_stuck();
@@ -169,9 +169,9 @@ private:
         const auto& all = metadata.finalizers;
         return std::find(all.begin(), all.end(), kFinalizer) != all.end();
     }
-    awaitable<Outcome> handle(Key key);
+    awaitable<RunOutcome> handle(Key key);
     awaitable<std::optional<K>> load(Key key);
-    awaitable<Outcome> without_object(Key key);
+    awaitable<RunOutcome> without_object(Key key);
     awaitable<Action> step(K& object);
     awaitable<> save(const K& object, bool finished);
 
@@ -188,7 +188,7 @@ template <Kind K, Reconciler<K> R> ControllerOptions Controller<K, R>::named(Con
     return options;
 }
 
-template <Kind K, Reconciler<K> R> awaitable<Outcome> Controller<K, R>::handle(Key key)
+template <Kind K, Reconciler<K> R> awaitable<RunOutcome> Controller<K, R>::handle(Key key)
 {
     auto object = co_await load(key);
     if (!object) co_return co_await without_object(key);
@@ -208,12 +208,12 @@ template <Kind K, Reconciler<K> R> awaitable<Outcome> Controller<K, R>::handle(K
 
     RunResult result{object->metadata.generation, deleting, {}};
     if (thrown) result.failure = failure_of(thrown);
-    auto outcome = result.failure ? Outcome::of(*result.failure) : Outcome::of(action);
+    auto outcome = result.failure ? RunOutcome::of(*result.failure) : RunOutcome::of(action);
     conclude(object->status.conditions, before.conditions, result, clock_.now());
-    if (outcome.kind != Outcome::Kind::Failed)
+    if (outcome.kind != RunOutcome::Kind::Failed)
         object->status.observedGeneration = object->metadata.generation;
 
-    const bool finished = deleting && outcome.kind == Outcome::Kind::Done;
+    const bool finished = deleting && outcome.kind == RunOutcome::Kind::Done;
     outcome.wrote = finished || !(object->status == before);
     if (outcome.wrote) co_await save(*object, finished);
     co_return outcome;
@@ -241,17 +241,17 @@ template <Kind K, Reconciler<K> R> awaitable<std::optional<K>> Controller<K, R>:
 }
 
 template <Kind K, Reconciler<K> R>
-awaitable<Outcome> Controller<K, R>::without_object([[maybe_unused]] Key key)
+awaitable<RunOutcome> Controller<K, R>::without_object([[maybe_unused]] Key key)
 {
     if constexpr (HandlesMissing<R>) {
         // An object that is only on its way out through others is not missing.
         if (!store_.find(K::kind().plural, key)) {
             const auto action = co_await with_timeout(clock_, core_.options().timeout,
                 reconciler_.missing(key), core_.name() + " " + to_string(key));
-            if (action.after) co_return Outcome::of(action);
+            if (action.after) co_return RunOutcome::of(action);
         }
     }
-    co_return Outcome::gone();
+    co_return RunOutcome::gone();
 }
 
 /// Awaited in place, so the reference is safe.
