@@ -6,6 +6,7 @@
 #include "node/config.hpp"
 #include "node/firewall.hpp"
 #include "node/inventory.hpp"
+#include "node/world.hpp"
 
 #include <functional>
 #include <map>
@@ -13,33 +14,21 @@
 
 namespace berth {
 
-struct IsolationState {
-    bool isolated = false;
-    std::string problem; ///< why not, once it was tried
-};
-
 /// Lives on the I/O thread; `filters` is the one thread that runs the iptables programs, so that a filter
 /// never waits behind somebody's files. Nothing is loaded before the API has told where the proxies are: a
 /// restarted agent leaves the filters of running workspaces as they are until then.
-class Isolation {
+class Isolation final : public Walls {
 public:
     Isolation(Executor io, Executor filters, Clock& clock, docker::Client& docker, const NodeConfig& config,
         Inventory& inventory);
 
-    /// Called with the workspace's uid when of() may have changed.
-    std::function<void(const std::string& uid)> on_change;
-
-    void start(TaskGroup& group);
-    /// The API told of the proxies, networks and nodes.
-    void update(const EdgeNetwork& edge);
-    /// The inventory has looked.
-    void look();
-    /// The engine has told of a container: one of ours that has just started gets its filter at once.
-    void seen(const docker::Event& event);
-
-    IsolationState of(const ContainerReport& container) const;
-    /// Of this machine's own interfaces, as last read.
-    const std::vector<std::string>& addresses() const noexcept { return addresses_; }
+    void start(TaskGroup& group) override;
+    void update(const EdgeNetwork& edge) override;
+    void look() override;
+    /// One of ours that has just started gets its filter at once.
+    void seen(const docker::Event& event) override;
+    IsolationState of(const ContainerReport& container) const override;
+    const std::vector<std::string>& addresses() const noexcept override { return addresses_; }
 
 private:
     /// One start of a container: another one has another namespace.

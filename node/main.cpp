@@ -3,6 +3,7 @@
 #include "controller/base/log.hpp"
 #include "controller/base/version.hpp"
 #include "node/config.hpp"
+#include "node/host_world.hpp"
 #include "node/node_agent.hpp"
 
 #include <boost/asio/io_context.hpp>
@@ -46,6 +47,14 @@ void raise_file_limit()
     ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+HttpClientOptions api_options(const NodeConfig& config)
+{
+    HttpClientOptions options;
+    options.headers.set("Authorization", "Bearer " + config.node_key.reveal());
+    options.max_line = 8 << 20;
+    return options;
+}
+
 /// A thread is still in the middle of something (a program that loads a filter may take longer than our patience): the
 /// agent is not taken apart under it, and nobody waits for it either.
 [[noreturn]] void end_hard()
@@ -62,7 +71,10 @@ int run(const NodeConfig& config)
     asio::io_context io(1);
     asio::thread_pool pool(kWorkThreads);
     SystemClock clock;
-    NodeAgent agent(io.get_executor(), pool.get_executor(), clock, config);
+    HttpClient docker(io.get_executor(), clock, Endpoint::parse(config.docker_host));
+    HttpClient api(io.get_executor(), clock, Endpoint::parse(config.berth_url), api_options(config));
+    HostWorld world(io.get_executor(), pool.get_executor(), clock, config);
+    NodeAgent agent(io.get_executor(), pool.get_executor(), clock, config, {docker, api, world});
     TaskGroup group(io.get_executor());
     group.spawn("agent", agent.run());
     asio::signal_set signals(io, SIGTERM, SIGINT);

@@ -11,16 +11,6 @@ namespace berth {
 
 namespace {
 
-Endpoint docker_endpoint(const NodeConfig& config) { return Endpoint::parse(config.docker_host); }
-
-HttpClientOptions api_options(const NodeConfig& config)
-{
-    HttpClientOptions options;
-    options.headers.set("Authorization", "Bearer " + config.node_key.reveal());
-    options.max_line = 8 << 20;
-    return options;
-}
-
 InventoryOptions inventory_options(const NodeConfig& config)
 {
     return {.install_id = config.install_id,
@@ -29,33 +19,20 @@ InventoryOptions inventory_options(const NodeConfig& config)
         .relist = config.relist_interval};
 }
 
-/// The same certificates as for everything else that the environment sets up (rclone reads the variable itself).
-S3ClientOptions s3_options()
-{
-    S3ClientOptions options;
-    if (const char* file = std::getenv("SSL_CERT_FILE")) options.ca_file = file;
-    return options;
-}
-
 } // namespace
 
-NodeAgent::NodeAgent(Executor io, Executor work, Clock& clock, const NodeConfig& config)
+NodeAgent::NodeAgent(Executor io, Executor work, Clock& clock, const NodeConfig& config, NodePorts ports)
     : clock_(clock),
       config_(config),
-      docker_http_(io, clock, docker_endpoint(config)),
-      docker_(docker_http_, clock),
-      api_http_(io, clock, Endpoint::parse(config.berth_url), api_options(config)),
-      api_(api_http_, clock),
+      world_(ports.world),
+      docker_(ports.docker, clock),
+      api_(ports.api, clock),
       inventory_(io, clock, docker_, inventory_options(config)),
-      isolation_(io, filter_thread_.get_executor(), clock, docker_, config, inventory_),
-      rclone_(io, clock, {.program = config.rclone, .folder = config.data_dir}),
-      s3_(clock, s3_options()),
-      s3_servers_(io),
-      watcher_(io, clock),
+      walls_(world_.build_walls(docker_, inventory_)),
+      meter_(world_, docker_, clock),
       reporter_(io, api_, clock, config.report_interval),
-      logs_(io, clock, docker_, api_http_),
-      meter_(config.volumes_dir),
-      parts_{io, work, clock, config_, docker_, inventory_, isolation_, rclone_, s3_, s3_servers_, watcher_, reporter_, api_, stop_, "", ""},
+      logs_(io, clock, docker_, ports.api),
+      parts_{io, work, clock, config_, docker_, inventory_, *walls_, world_, meter_, reporter_, api_, stop_, "", ""},
       group_(io)
 {}
 
@@ -81,21 +58,20 @@ awaitable<> NodeAgent::run()
 awaitable<> NodeAgent::work()
 {
     co_await identify();
-    inventory_.on_event = [this](const docker::Event& event) { isolation_.seen(event); };
+    inventory_.on_event = [this](const docker::Event& event) { walls_->seen(event); };
     inventory_.on_look = [this] {
-        isolation_.look();
+        walls_->look();
         logs_.look(inventory_.all());
         reconcile();
     };
-    isolation_.on_change = [this](const std::string& uid) {
+    walls_->on_change = [this](const std::string& uid) {
         if (const auto found = running_.find(uid); found != running_.end())
             found->second->agent.isolation_changed();
     };
-    isolation_.start(group_);
+    walls_->start(group_);
     inventory_.start(group_);
     logs_.start(group_);
-    group_.spawn("rclone", rclone_.run());
-    group_.spawn("folder watcher", watcher_.run());
+    world_.start(group_);
     group_.spawn("reporter", reporter_.run());
     group_.spawn("machine usage", machine_loop());
     group_.spawn("watch", api_.watch_workspaces(listener()));
@@ -129,7 +105,7 @@ awaitable<> NodeAgent::machine_loop()
     const auto target = object_target("default", NodeReportSpec::kind.plural, parts_.node_id);
     reporter_.add(target, {[this](bool) { return node_report(); }, [this] { node_report_taken(); }});
     while (true) {
-        usage_ = meter_.measure();
+        usage_ = world_.measure();
         try {
             const auto info = co_await docker_.info();
             usage_.containersRunning = info.ContainersRunning;
@@ -154,7 +130,7 @@ json::object NodeAgent::node_report()
     spec.engineVersion = engine_version_;
     spec.reportedAt = clock_.now();
     spec.usage = usage_;
-    spec.addresses = isolation_.addresses();
+    spec.addresses = walls_->addresses();
     for (const auto& [uid, running] : running_)
         if (const auto since = running->agent.unchanged_since()) spec.unchanged.emplace(uid, *since);
     return encode_object(report);
@@ -210,7 +186,7 @@ void NodeAgent::take_edge(const json::object& object)
 {
     try {
         const auto edge = decode_object<EdgeNetwork>(json::value(object), Unknown::Ignore);
-        if (edge.metadata.name == kEdgeName) isolation_.update(edge);
+        if (edge.metadata.name == kEdgeName) walls_->update(edge);
     } catch (const Error& error) {
         log::error("the edge can't be read", {{"error", error.what()}});
     }

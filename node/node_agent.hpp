@@ -5,14 +5,19 @@
 #include "node/log_shipper.hpp"
 #include "node/workspace_agent.hpp"
 
-#include <boost/asio/thread_pool.hpp>
-
 namespace berth {
 
-/// Owned by main, on the I/O thread. Spawn run(); cancel it to end.
+/// Where the agent touches the world. Everything outlives it.
+struct NodePorts {
+    Transport& docker; ///< this node's engine
+    Transport& api;    ///< berthd, with the node's key
+    NodeWorld& world;
+};
+
+/// Owned by main (or a test), on the I/O thread. Spawn run(); cancel it to end.
 class NodeAgent {
 public:
-    NodeAgent(Executor io, Executor work, Clock& clock, const NodeConfig& config);
+    NodeAgent(Executor io, Executor work, Clock& clock, const NodeConfig& config, NodePorts ports);
     ~NodeAgent();
 
     /// Works until cancelled; then everything has ended when it returns.
@@ -48,20 +53,14 @@ private:
     Clock& clock_;
     const NodeConfig& config_;
     std::atomic<bool> stop_{false};
-    HttpClient docker_http_;
+    NodeWorld& world_;
     docker::Client docker_;
-    HttpClient api_http_;
     ApiClient api_;
     Inventory inventory_;
-    asio::thread_pool filter_thread_{1};
-    Isolation isolation_;
-    Rclone rclone_;
-    S3Client s3_;
-    S3Servers s3_servers_;
-    FolderWatcher watcher_;
+    std::unique_ptr<Walls> walls_;
+    ContainerMeter meter_;
     Reporter reporter_;
     LogShipper logs_;
-    MachineMeter meter_;
     NodeParts parts_;
     std::string engine_version_;
     MachineUsage usage_;

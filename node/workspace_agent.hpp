@@ -6,14 +6,13 @@
 #include "docker/client.hpp"
 #include "node/activity_watch.hpp"
 #include "node/config.hpp"
+#include "node/container_meter.hpp"
 #include "node/decide.hpp"
-#include "node/folder_watcher.hpp"
 #include "node/inventory.hpp"
-#include "node/isolation.hpp"
 #include "node/reporter.hpp"
-#include "node/s3_store.hpp"
 #include "node/sync.hpp"
 #include "node/usage.hpp"
+#include "node/world.hpp"
 
 #include <memory>
 
@@ -27,11 +26,9 @@ struct NodeParts {
     const NodeConfig& config;
     docker::Client& docker;
     Inventory& inventory;
-    Isolation& isolation;
-    Rclone& rclone;
-    S3Client& s3;
-    S3Servers& s3_servers;
-    FolderWatcher& watcher;
+    Walls& walls;
+    NodeWorld& world;
+    ContainerMeter& meter;
     Reporter& reporter;
     ApiClient& api;
     const std::atomic<bool>& stop;
@@ -115,7 +112,7 @@ private:
     Signal probe_wake_;
 
     std::unique_ptr<SyncJournal> journal_;
-    std::unique_ptr<S3Store> store_;
+    std::unique_ptr<ObjectStore> store_;
     std::int64_t earlier_requests_ = 0; ///< to S3, by stores that are gone
     S3Source store_source_;
     std::unique_ptr<SyncContext> context_;

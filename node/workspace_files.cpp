@@ -61,7 +61,7 @@ awaitable<> WorkspaceAgent::prepare()
         context_.reset();
         drop_store();
         store_source_ = source;
-        store_ = std::make_unique<S3Store>(parts_.s3, parts_.rclone, parts_.s3_servers, source);
+        store_ = parts_.world.open_store(source);
     }
     if (!fresh) co_return;
     recall_receipt();
@@ -106,8 +106,8 @@ SyncContext& WorkspaceAgent::context()
             .changed = [this] { changed(); },
             .progressed = [this] { return show_progress(); },
             .abandoned = [this] { return workspace_.spec.forceStop; },
-            .folder_opened = [watcher = &parts_.watcher, activity = activity_](
-                                 int folder) { watcher->watch(folder, activity); }});
+            .folder_opened = [world = &parts_.world, activity = activity_](
+                                 int folder) { world->watch_folder(folder, activity); }});
     return *context_;
 }
 

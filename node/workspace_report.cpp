@@ -75,11 +75,11 @@ awaitable<Tick> WorkspaceAgent::probe_once()
     }
     const auto netns =
         parts_.config.netns_dir + "/" + std::filesystem::path(local_.sandbox).filename().string();
-    const auto checks = co_await probe_namespace(parts_.work, parts_.clock, netns, kProbeLimit);
+    const auto checks = co_await parts_.world.probe(netns, kProbeLimit);
     // A slot has the time that its user will not have: its editor has been opened once before it is warm.
     if (health_.status == HealthState::starting && checks.codeServer && checks.vnc &&
         !workspace_.spec.pool.empty())
-        co_await open_editor(parts_.work, parts_.clock, netns, kEditorLimit);
+        co_await parts_.world.open_editor(netns, kEditorLimit);
     if (local_.container.id != container.id || local_.container.state != ContainerState::running)
         co_return parts_.clock.tick();
     const auto before = health_;
@@ -111,9 +111,11 @@ awaitable<> WorkspaceAgent::usage_loop()
         sampled = id;
         if (!id.empty()) {
             try {
-                const auto stats = co_await parts_.docker.container_stats(id);
+                auto netns = parts_.config.netns_dir + "/" +
+                             std::filesystem::path(local_.sandbox).filename().string();
+                const auto stats = co_await parts_.meter.measure(id, local_.pid, std::move(netns));
                 const CpuSample now{stats.cpu_stats.cpu_usage.total_usage, parts_.clock.tick()};
-                usage_ = container_usage(stats, before, now);
+                if (local_.container.id == id) usage_ = container_usage(stats, before, now);
                 before = now;
             } catch (const Error& error) {
                 log::debug("no usage", {{"workspace", workspace_.metadata.name}, {"error", error.what()}});
@@ -154,7 +156,7 @@ WorkspaceReportSpec WorkspaceAgent::present() const
     spec.restored = restored_ || is_slot(workspace_); // a slot has nothing to wait for
     spec.observedClaim = observed_claim();
     spec.controlReady = local_.control_volume && !control_written_.empty();
-    const auto wall = parts_.isolation.of(local_.container);
+    const auto wall = parts_.walls.of(local_.container);
     spec.isolated = wall.isolated;
     spec.isolationProblem = wall.problem;
     spec.health = health_;

@@ -43,7 +43,8 @@ inline void write_text(const std::string& path, const std::string& text)
     std::ofstream(path, std::ios::binary) << text;
 }
 
-/// A bucket in memory that behaves like S3, for any number of workspaces, and can be told to fail. Counts requests.
+/// A bucket in memory that behaves like S3, for any number of workspaces, and can be told to fail. Counts
+/// requests.
 class MemoryBucket {
 public:
     struct Object {
@@ -76,10 +77,10 @@ public:
     std::int64_t requests = 0;
     int downloads_until_failure = -1;
     int uploads_until_failure = -1;
-    std::function<void()> before_upload;  ///< once per object, before the conditions are looked at
+    std::function<void()> before_upload; ///< once per object, before the conditions are looked at
     std::function<void(const std::string&)> after_head; ///< between the look and the write
-    std::vector<std::string> log;         ///< "PUT a", "GET b", …
-    std::set<std::string> refused;        ///< keys that are not taken, for a reason of the server's own
+    std::vector<std::string> log;                       ///< "PUT a", "GET b", …
+    std::set<std::string> refused; ///< keys that are not taken, for a reason of the server's own
 
     void put(const std::map<std::string, std::string>& files, Time modified = {})
     {
@@ -226,7 +227,8 @@ private:
         if (expect.kind == Expect::Kind::Absent && there) return {.outcome = Outcome::Changed};
         if (expect.kind == Expect::Kind::Version && !bucket_.holds(key, expect.etag))
             return {.outcome = Outcome::Changed};
-        MemoryBucket::Object object{read_file(item.file), hash_file(item.file).md5, clock_.now(), item.mtime, item.written};
+        MemoryBucket::Object object{
+            read_file(item.file), hash_file(item.file).md5, clock_.now(), item.mtime, item.written};
         if (hash_file(item.file).sha256 != item.sha256 || std::int64_t(object.content.size()) != item.size)
             throw std::logic_error("what is sent is not what was said: " + item.path);
         bucket_.objects[key] = object;
