@@ -9,6 +9,7 @@
 #include <atomic>
 #include <map>
 #include <memory>
+#include <optional>
 
 namespace berth {
 
@@ -28,6 +29,11 @@ public:
     /// Moves the time from sleeper to sleeper and lets `io` run dry after each, up to `duration` from now. What a
     /// woken coroutine starts to wait for on the way is woken too.
     void run(boost::asio::io_context& io, Duration duration);
+    /// When the next sleeper is due; nothing: nobody sleeps.
+    std::optional<Tick> next() const
+    {
+        return sleepers_.empty() ? std::nullopt : std::optional{sleepers_.begin()->first};
+    }
     /// How many coroutines sleep.
     std::size_t sleepers() const noexcept { return sleepers_.size(); }
 

@@ -1,0 +1,31 @@
+#pragma once
+// The promises, one function each. Safety is looked at after every step that touched the engine, liveness
+// when all faults have been over for a while.
+
+#include "tests/sim/users.hpp"
+
+namespace berth::sim {
+
+class Judge {
+public:
+    Judge(World& world, Users& users);
+
+    /// Throws Violation when something is not as it must be at rest.
+    void at_rest();
+    /// Whether everything is where it is wanted; `why` says what is not.
+    bool converged(std::string& why) const;
+
+private:
+    void safety();
+    void at_most_one_container() const;
+    void foreign_things_stay() const;
+    void nothing_is_lost_with(const std::string& volume) const;
+    bool saved(const Promise& promise, const std::string& name, const std::string& text) const;
+    bool is_where_wanted(const std::string& workspace, const Promise& promise, std::string& why) const;
+
+    World& world_;
+    Users& users_;
+    std::string foreign_service_;
+};
+
+} // namespace berth::sim

@@ -1,0 +1,46 @@
+#pragma once
+// What people and bad luck do in a run: a random stream of API calls, files written in workspaces, and
+// accidents in the engine. Remembers what was promised to whom.
+
+#include "tests/sim/world.hpp"
+
+namespace berth::sim {
+
+struct Promise {
+    enum class Want { Running, Stopped, Deleted, Unknown };
+    Want want = Want::Unknown; ///< Unknown: the last call had no answer
+    std::string prefix;
+    /// Files as they were last written while its container ran.
+    std::map<std::string, std::string> files{};
+};
+
+/// Owned by the run.
+class Users {
+public:
+    explicit Users(World& world) : world_(world), program_(world.scheduler, "user") {}
+    /// Until `end`.
+    void begin(Tick end);
+    /// Asks until berthd says yes; used when all faults are over.
+    awaitable<> insist(std::string workspace, Promise::Want want);
+    Program& program() noexcept { return program_; }
+
+    std::map<std::string, Promise> promises; ///< by workspace
+    std::uint64_t calls = 0;
+    std::uint64_t written = 0;
+
+private:
+    awaitable<> people(Tick end);
+    awaitable<> accidents(Tick end);
+    awaitable<> one_call();
+    awaitable<> start_new();
+    awaitable<> ask(std::string workspace, Promise::Want want);
+    void write_file();
+    void one_accident();
+    std::string any_workspace();
+
+    World& world_;
+    Program program_;
+    ApiLink api_{world_, program_, "key-of-user-0123456789012345678901234567"};
+};
+
+} // namespace berth::sim
