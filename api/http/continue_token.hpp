@@ -13,6 +13,8 @@ struct ContinueToken {
     std::string about; ///< hash of what was asked for
     std::int64_t issued = 0;
     static constexpr std::array required{"revision", "org", "name", "about", "issued"};
+    /// Anybody can make one up: ages are reckoned with these.
+    static constexpr std::array rules{Rule::at_least("revision", 0), Rule::at_least("issued", 0)};
 };
 BOOST_DESCRIBE_STRUCT(ContinueToken, (), (revision, org, name, about, issued))
 

@@ -301,6 +301,14 @@ TEST_F(ResourceTest, ListsInPages)
     }
     EXPECT_EQ(names, (std::vector<std::string>{"a", "b", "c", "d", "e"}));
     EXPECT_EQ(ask("GET", base + "&continue=zz", "user").status, 400u);
+    const auto about = sha256_hex("odd=x\ndefault").substr(0, 16);
+    for (const char* issued : {"-1", "-9223372036854775808"}) { // made up: as old as no token can be
+        std::string made_up;
+        for (const unsigned char c :
+            R"({"revision":1,"org":"","name":"","about":")" + about + R"(","issued":)" + issued + "}")
+            made_up.append({"0123456789abcdef"[c >> 4], "0123456789abcdef"[c & 15]});
+        EXPECT_EQ(ask("GET", base + "&continue=" + made_up, "user").status, 400u) << issued;
+    }
     EXPECT_EQ(ask("GET", kTemplates + "?limit=0", "user").status, 400u);
     EXPECT_EQ(ask("GET", kTemplates + "?labelSelector=%3D", "user").status, 400u);
 
