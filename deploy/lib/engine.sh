@@ -150,6 +150,14 @@ _prepare_host() {
     fi
 }
 
+# The engine's own containerd; a number that was left behind may be another program's by now.
+_containerd_pid() {
+    local pid folder
+    folder=$(_engine_dir)/exec/containerd
+    pid=$(cat "$folder/containerd.pid" 2>/dev/null) || return 1
+    [[ $pid =~ ^[0-9]+$ ]] && tr '\0' ' ' 2>/dev/null <"/proc/$pid/cmdline" | grep -qF -- "$folder/containerd.toml" && printf '%s\n' "$pid"
+}
+
 # After a reboot the exec root names processes and mounts that are gone.
 _forget_last_boot() {
     local dir boot
@@ -160,6 +168,8 @@ _forget_last_boot() {
         printf '%s\n' "$boot" >"$dir/boot_id"
     fi
     _engine_pid >/dev/null || rm -f "$dir/docker.pid"
+    # dockerd would wait for whoever has the number.
+    _containerd_pid >/dev/null || rm -f "$dir/exec/containerd/containerd.pid"
 }
 
 _iptables() { PATH="$(_engine_dir)/bin:$PATH" "$@"; }
@@ -219,7 +229,7 @@ _private_engine_down() {
     if pid=$(_engine_pid); then
         kill -TERM "$pid"
         if ! wait_for 60 "the end of dockerd" _process_gone "$pid"; then
-            shim=$(cat "$dir/exec/containerd/containerd.pid" 2>/dev/null || true)
+            shim=$(_containerd_pid || true)
             kill -KILL "$pid" ${shim:+"$shim"} 2>/dev/null || true
         fi
     fi
