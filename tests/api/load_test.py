@@ -12,6 +12,7 @@ import http.client
 import json
 import os
 import random
+import re
 import sys
 import threading
 import traceback
@@ -22,6 +23,7 @@ from s3_stand_in import S3StandIn
 STARTS = 400  # containers, before it is told to end
 STARTERS, VERBS, WRITERS, WATCHES, READERS = 8, 3, 3, 6, 3
 OBJECTS = "/api/v1/orgs/default/"
+REPORT = re.compile(r"(?:WARNING|ERROR): \w+Sanitizer|runtime error:")
 # A line of the image's own size, so that a list is long enough to be compressed on another thread.
 FILLING = base64.b64encode(random.Random(1).randbytes(3000)).decode()
 
@@ -213,7 +215,7 @@ def main():
     text = server.text
     for what, count in (("ended with a status", first or server.status), ("internal errors", text.count("request failed")),
                         ("clients still wait", sum(thread.is_alive() for thread in threads)),
-                        ("sanitizer reports", text.count("Sanitizer:"))):
+                        ("sanitizer reports", len(REPORT.findall(text)))):
         if count:
             load.problem(f"{what}: {count}")
     for problem in load.problems[:20]:

@@ -15,6 +15,7 @@ test_settings() {
     # Tests call more often than a person, and put servers of their own beside the install.
     export BERTH_RATE_LIMIT_PER_MINUTE=${BERTH_RATE_LIMIT_PER_MINUTE:-100000}
     export BERTH_S3_ENDPOINT_ALLOW=${BERTH_S3_ENDPOINT_ALLOW:-e2e-s3-relay,e2e-s3-rights}
+    if [[ $BERTH_PRESET == tsan ]]; then export TSAN_OPTIONS=suppressions=$root/tests/tsan.supp; fi
     unset DOCKER_HOST BERTH_DOCKER_HOST
     results=${BERTH_TEST_RESULTS:-$root/build/test-results}
     export BERTH_TEST_RESULTS=$results
