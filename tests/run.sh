@@ -11,7 +11,7 @@ done
 # shellcheck source=tests/lib/suites.sh
 source tests/lib/suites.sh
 
-all_suites=(lint unit fuzz api contract images e2e)
+all_suites=(lint unit fuzz sim api contract images e2e)
 
 usage() {
     cat <<'TEXT'
@@ -21,6 +21,7 @@ Suites, in order:
   lint       shell scripts, Python files
   unit       the C++ unit tests and the include rules
   fuzz       the corpora of the fuzzers and some mutations of them; tests/fuzz.sh searches for hours
+  sim        100 runs of the simulated installation, each with its own faults; tests/sim.sh runs more, or one step by step
   api        the API by its own OpenAPI document: linted, then fuzzed against a berthd without an engine
   contract   the Docker client against a real engine of its own
   images     the images, each as it is

@@ -70,6 +70,7 @@ suite_prepare() {
     local targets=()
     if wants e2e || wants images || wants api; then targets+=(berthd berth-node); fi
     if wants fuzz; then targets+=(berth_fuzz); fi
+    if wants sim; then targets+=(berth_sim); fi
     if wants unit || wants contract; then targets=(all); fi
     if ((${#targets[@]})); then
         log_step "building ${targets[*]} ($BERTH_PRESET)"
@@ -139,6 +140,14 @@ suite_fuzz() {
         esac
         tap "fuzzer $name" env -C "$results" BERTH_FUZZ="$name" timeout 300 "$program" -runs="$runs" -seed=1 "$corpora/$name"
     done
+}
+
+# The same seeds each time, so that a failure is one of this change.
+suite_sim() {
+    local status=0
+    "build/$BERTH_PRESET/berth_sim" --seeds "${BERTH_SIM_SEEDS:-100}" --tap >"$results/sim.tap" || status=$?
+    grep -v '^ok ' "$results/sim.tap" || true
+    return "$status"
 }
 
 suite_contract() {

@@ -1,6 +1,8 @@
 // Runs seeds, each in a process of its own, and says which promises held.
-//   berth_sim --seeds N [--from N]     that many, one after another; exit 1 when one fails
-//   berth_sim --seed N [--trace]       one, told step by step
+//   berth_sim --seeds N [--from N] [--tap]   that many, one after another, a line for each failure (or for
+//   each); exit 1
+//                                            when one fails
+//   berth_sim --seed N [--trace] [--log]     one, twice: it must be the same run; told step by step
 
 #include "tests/sim/judge.hpp"
 
@@ -155,7 +157,7 @@ Result run_apart(std::uint64_t seed, bool print)
     return result;
 }
 
-int run_many(std::uint64_t from, std::uint64_t count)
+int run_many(std::uint64_t from, std::uint64_t count, bool tap)
 {
     const auto begun = std::chrono::steady_clock::now();
     std::uint64_t failed = 0, steps = 0, virtual_ms = 0;
@@ -163,14 +165,18 @@ int run_many(std::uint64_t from, std::uint64_t count)
         const auto result = run_apart(seed, false);
         steps += result.steps;
         virtual_ms += result.virtual_ms;
-        if (!result.problem[0]) continue;
-        ++failed;
-        std::cout << "seed " << seed << ": " << result.problem << std::endl;
+        const bool ok = !result.problem[0];
+        failed += ok ? 0 : 1;
+        if (tap || !ok)
+            std::cout << (!tap    ? ""
+                             : ok ? "ok - "
+                                  : "not ok - ")
+                      << "seed " << seed << (ok ? "" : ": ") << result.problem << std::endl;
     }
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begun;
-    std::cout << steps << " steps, " << double(virtual_ms) / 3.6e6 << " simulated hours in " << took.count()
-              << " s\n"
-              << count << " seeds, " << failed << " failed\n";
+    std::cout << (tap ? "# " : "") << steps << " steps, " << double(virtual_ms) / 3.6e6
+              << " simulated hours in " << took.count() << " s\n"
+              << (tap ? "# " : "") << count << " seeds, " << failed << " failed\n";
     return failed ? 1 : 0;
 }
 
@@ -191,7 +197,7 @@ int main(int argc, char** argv)
 {
     std::uint64_t seeds = 0, from = 1;
     std::optional<std::uint64_t> seed;
-    bool print = false, verbose = false;
+    bool print = false, verbose = false, tap = false;
     for (int i = 1; i < argc; ++i) {
         const std::string_view flag = argv[i];
         const auto number = [&] { return std::stoull(i + 1 < argc ? argv[++i] : "0"); };
@@ -205,11 +211,13 @@ int main(int argc, char** argv)
             print = true;
         else if (flag == "--log")
             verbose = true;
+        else if (flag == "--tap")
+            tap = true;
         else
             return std::cerr << "unknown: " << flag << "\n", 2;
     }
     // The product's warnings are about what was done to it on purpose.
     if (!verbose && !std::freopen("/dev/null", "w", stderr)) return 2;
     if (seed) return run_single(*seed, print);
-    return run_many(from, seeds ? seeds : 100);
+    return run_many(from, seeds ? seeds : 100, tap);
 }

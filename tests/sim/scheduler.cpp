@@ -9,7 +9,9 @@ void Lane::run_one(std::mt19937_64& random)
     const auto at = order_ == Order::Any ? random() % ready_.size() : 0;
     auto work = std::move(ready_[at]);
     ready_.erase(ready_.begin() + std::ptrdiff_t(at));
+    running_ = true;
     work.run();
+    running_ = false;
 }
 
 void Lane::close()

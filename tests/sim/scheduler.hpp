@@ -48,39 +48,48 @@ public:
     /// Takes one out and runs it.
     void run_one(std::mt19937_64& random);
     void close();
+    /// The calling code is work of this lane.
+    bool running() const noexcept { return running_; }
     asio::io_context& context() const noexcept { return context_; }
 
 private:
     asio::io_context& context_;
     Order order_;
     bool open_ = true;
+    bool running_ = false;
     std::deque<Work> ready_;
 };
 
-/// Hands work to a lane; an executor in Asio's sense. Never runs anything inside execute().
+/// Hands work to a lane; an executor in Asio's sense. As with an io_context, dispatch() from within the lane
+/// runs at once (a coroutine that is spawned begins before its spawner goes on), post() never does.
 class LaneExecutor {
 public:
     explicit LaneExecutor(Lane& lane) noexcept : lane_(&lane) {}
     template <class F> void execute(F&& work) const
     {
-        lane_->add(Work(std::decay_t<F>(std::forward<F>(work))));
+        if (at_once_ && lane_->running())
+            std::decay_t<F>(std::forward<F>(work))();
+        else
+            lane_->add(Work(std::decay_t<F>(std::forward<F>(work))));
     }
     asio::execution_context& query(asio::execution::context_t) const noexcept { return lane_->context(); }
-    static constexpr asio::execution::blocking_t::never_t query(asio::execution::blocking_t) noexcept
+    asio::execution::blocking_t query(asio::execution::blocking_t) const noexcept
     {
-        return {};
+        if (at_once_) return asio::execution::blocking.possibly;
+        return asio::execution::blocking.never;
     }
+    LaneExecutor require(asio::execution::blocking_t::never_t) const noexcept { return {*lane_, false}; }
+    LaneExecutor require(asio::execution::blocking_t::possibly_t) const noexcept { return {*lane_, true}; }
     friend bool operator==(const LaneExecutor& a, const LaneExecutor& b) noexcept
     {
-        return a.lane_ == b.lane_;
+        return a.lane_ == b.lane_ && a.at_once_ == b.at_once_;
     }
-    friend bool operator!=(const LaneExecutor& a, const LaneExecutor& b) noexcept
-    {
-        return a.lane_ != b.lane_;
-    }
+    friend bool operator!=(const LaneExecutor& a, const LaneExecutor& b) noexcept { return !(a == b); }
 
 private:
+    LaneExecutor(Lane& lane, bool at_once) noexcept : lane_(&lane), at_once_(at_once) {}
     Lane* lane_;
+    bool at_once_ = true;
 };
 
 class Scheduler;
