@@ -40,7 +40,7 @@ private:
 
     World& world_;
     Program program_;
-    ApiLink api_{world_, program_, "key-of-user-0123456789012345678901234567"};
+    ApiLink api_{world_, program_, std::string(kUserKey)};
 };
 
 } // namespace berth::sim

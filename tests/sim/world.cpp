@@ -7,9 +7,6 @@ namespace berth::sim {
 
 namespace {
 
-constexpr std::string_view kUserKey = "key-of-user-0123456789012345678901234567";
-constexpr std::string_view kNodeKey = "key-of-node-0123456789012345678901234567";
-
 FakeEngineOptions engine_options(Scheduler& scheduler)
 {
     FakeEngineOptions options;

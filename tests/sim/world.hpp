@@ -16,6 +16,8 @@
 namespace berth::sim {
 
 inline constexpr std::string_view kInstall = "sim";
+inline constexpr std::string_view kUserKey = "key-of-user-0123456789012345678901234567";
+inline constexpr std::string_view kNodeKey = "key-of-node-0123456789012345678901234567";
 
 /// A promise was broken. The message says which one, and what was seen.
 struct Violation : std::runtime_error {
