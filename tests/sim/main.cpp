@@ -24,6 +24,8 @@ constexpr Duration kChaos = std::chrono::minutes{6};
 constexpr Duration kHeal = std::chrono::minutes{30};
 /// An end that nothing disturbs any more, for what must not change back.
 constexpr Duration kQuiet = std::chrono::minutes{3};
+/// How often what has failed is asked for again, in all.
+constexpr int kMostAsks = 4;
 /// A run that goes on for more steps than this spins.
 constexpr std::uint64_t kMostSteps = 20'000'000;
 
@@ -66,6 +68,20 @@ struct Result {
     char problem[1500] = "";
 };
 
+/// What was given up with a reason (a container that was killed again and again) is asked for again, as a
+/// person would, but not for ever.
+void ask_again(World& world, Users& users, int& asked)
+{
+    if (!world.serving()) return;
+    for (const auto& [name, promise] : users.promises) {
+        const auto stored = world.controller->store()->get<Workspace>({"default", name});
+        const bool failed = stored && stored->status.phase == Phase::failed;
+        if (!failed || promise.want != Promise::Want::Running || asked >= kMostAsks) continue;
+        ++asked;
+        users.program().spawn(users.insist(name, Promise::Want::Running));
+    }
+}
+
 void let_heal(World& world, Users& users, Judge& judge)
 {
     world.note("all faults are over");
@@ -83,10 +99,12 @@ void let_heal(World& world, Users& users, Judge& judge)
         if (want != Promise::Want::Deleted) users.program().spawn(users.insist(name, want));
     }
     const auto begun = world.clock().tick();
+    int asked = 0;
     std::string why;
     while (true) {
         world.scheduler.run_until(world.clock().tick() + std::chrono::seconds{10});
         if (judge.converged(why)) break;
+        ask_again(world, users, asked);
         if (world.clock().tick() - begun > kHeal) throw Violation("P2 everything-converges", why);
         if (world.scheduler.steps > kMostSteps)
             throw Violation("I13 no-hot-loop", "the run does not come to rest");
