@@ -10,6 +10,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+import ports_rules
+
 # Each area and the areas whose headers it may include. The order is the architecture:
 # base <- types, metrics <- storage, docker <- runtime <- reconcilers, and storage <- api/http <- api/actions.
 ALLOWED = {
@@ -151,6 +153,7 @@ def check_tree(root):
             text = file.read_text(encoding="utf-8")
             check_includes(path, text, problems)
             check_bans(path, text, problems)
+            ports_rules.check_ports(path, without_comments(text), problems)
             check_sizes(path, text, problems, notes)
     return problems, notes, count
 
@@ -178,6 +181,7 @@ SAMPLES = [
     ("node/a.hpp", "int a;\n", "#pragma once"),
     ("node/a.cpp", "\n" * 401, "split it"),
     ("node/a.cpp", "void f()\n{\n" + "    g();\n" * 61 + "}\n", "a function of 61 lines"),
+    *ports_rules.SAMPLES,
 ]
 
 
@@ -206,6 +210,7 @@ def main():
         print(f"self-test: {len(SAMPLES) - failed} of {len(SAMPLES)} samples judged right")
         return 1 if failed else 0
     problems, notes, count = check_tree(arguments.root)
+    ports_rules.check_listed(arguments.root, problems)
     for note in notes:
         print("note: " + note)
     for problem in problems:
