@@ -5,36 +5,13 @@
 #include "controller/runtime/manager.hpp"
 #include "tests/fakes/fake_clock.hpp"
 #include "tests/fakes/fake_engine.hpp"
+#include "tests/fakes/temporary_folder.hpp"
 
 #include <boost/asio/io_context.hpp>
 
-#include <cstdlib>
-#include <filesystem>
 #include <string>
 
 namespace berth {
-
-/// A folder that goes away with its owner.
-class TemporaryFolder {
-public:
-    TemporaryFolder()
-    {
-        auto pattern = (std::filesystem::temp_directory_path() / "berth-test-XXXXXX").string();
-        if (!mkdtemp(pattern.data())) throw Error{Errc::Internal, "no temporary folder"};
-        path_ = pattern;
-    }
-    TemporaryFolder(const TemporaryFolder&) = delete;
-    TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-    ~TemporaryFolder()
-    {
-        std::error_code ignored;
-        std::filesystem::remove_all(path_, ignored);
-    }
-    std::string path(const std::string& name = "") const { return name.empty() ? path_ : path_ + "/" + name; }
-
-private:
-    std::string path_;
-};
 
 /// Use: construct it and the reconcilers, add<K>(reconciler), start(), then put objects, settle(), look.
 /// The reconcilers must outlive the harness, or be stopped before with stop().
@@ -158,7 +135,7 @@ public:
 private:
     std::unique_ptr<Store> open_store()
     {
-        StoreOptions options{folder.path("store"), io.get_executor(), io.get_executor(), clock};
+        StoreOptions options{folder / "store", io.get_executor(), io.get_executor(), clock};
         return run(Store::open(std::move(options)));
     }
     void settle_until_ended(const std::optional<std::exception_ptr>& failure)

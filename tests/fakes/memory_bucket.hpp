@@ -1,11 +1,11 @@
 #pragma once
-// A bucket in memory that behaves like S3, and a folder that goes away.
+// A bucket in memory that behaves like S3.
 
-#include "controller/base/random.hpp"
 #include "node/file_copy.hpp"
 #include "node/filters.hpp"
 #include "node/key_names.hpp"
 #include "node/object_store.hpp"
+#include "tests/fakes/temporary_folder.hpp"
 
 #include <filesystem>
 #include <fstream>
@@ -18,24 +18,6 @@
 #include <vector>
 
 namespace berth {
-
-class TempFolder {
-public:
-    TempFolder() : path_(std::filesystem::temp_directory_path() / ("berth-" + random_text(10)))
-    {
-        std::filesystem::create_directories(path_);
-    }
-    ~TempFolder()
-    {
-        std::error_code ignored;
-        std::filesystem::remove_all(path_, ignored);
-    }
-    std::string operator/(const std::string& name) const { return (path_ / name).string(); }
-    std::string str() const { return path_.string(); }
-
-private:
-    std::filesystem::path path_;
-};
 
 inline void write_text(const std::string& path, const std::string& text)
 {
@@ -65,7 +47,7 @@ public:
     };
     static std::string md5_of(const std::string& text)
     {
-        TempFolder folder;
+        const TemporaryFolder folder;
         write_text(folder / "x", text);
         return hash_file(folder / "x").md5;
     }

@@ -8,6 +8,7 @@
 #include "node/log_lines.hpp"
 #include "node/manifest.hpp"
 #include "node/s3_wire.hpp"
+#include "tests/fakes/temporary_folder.hpp"
 #include "tests/fuzz/fuzz.hpp"
 
 #include <boost/crc.hpp>
@@ -82,13 +83,13 @@ void check_kept(const std::string& folder, Input input)
 /// 'c' and lines without their checksums, or 'r' and the bytes of a whole journal.
 void check_journal(Input input)
 {
-    const Folder folder;
+    const TemporaryFolder folder;
     const auto whole = input.byte() == 'c' ? with_checksums(input) : std::string(input.rest());
-    std::filesystem::create_directories(folder.path("j"));
-    write_file_atomically(folder.path("j/journal"), whole);
-    const auto read = [&] { return std::make_unique<SyncJournal>(folder.path("j")); };
+    std::filesystem::create_directories(folder / "j");
+    write_file_atomically(folder / "j/journal", whole);
+    const auto read = [&] { return std::make_unique<SyncJournal>(folder / "j"); };
     if (!unless_refused(read, {Errc::Invalid, Errc::Internal})) return;
-    check_kept(folder.path("j"), input);
+    check_kept(folder / "j", input);
 }
 
 void check_manifest(Input input)

@@ -8,7 +8,6 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
-#include <filesystem>
 
 namespace berth::fuzz {
 
@@ -41,19 +40,6 @@ void fail(const std::string& what)
 void require_same(std::string_view left, std::string_view right, const std::string& what)
 {
     if (left != right) fail(what + "\n  " + std::string(left) + "\n  " + std::string(right));
-}
-
-Folder::Folder()
-{
-    auto pattern = (std::filesystem::temp_directory_path() / "berth-fuzz-XXXXXX").string();
-    if (!mkdtemp(pattern.data())) fail("no temporary folder");
-    path_ = pattern;
-}
-
-Folder::~Folder()
-{
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
 }
 
 std::map<std::string, Run>& fuzzers()

@@ -56,19 +56,6 @@ template <class F> auto unless_refused(F work, std::initializer_list<Errc> codes
     }
 }
 
-/// A folder that goes away with its owner.
-class Folder {
-public:
-    Folder();
-    Folder(const Folder&) = delete;
-    Folder& operator=(const Folder&) = delete;
-    ~Folder();
-    std::string path(const std::string& name) const { return path_ + "/" + name; }
-
-private:
-    std::string path_;
-};
-
 using Run = std::function<void(Input)>;
 /// By name.
 std::map<std::string, Run>& fuzzers();

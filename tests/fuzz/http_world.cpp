@@ -17,6 +17,7 @@
 #include "metrics/metrics.hpp"
 #include "tests/fakes/fake_clock.hpp"
 #include "tests/fakes/run.hpp"
+#include "tests/fakes/temporary_folder.hpp"
 #include "tests/fuzz/fuzz.hpp"
 
 #include <boost/system/system_error.hpp>
@@ -134,7 +135,7 @@ struct HttpWorld::Parts {
     }
     std::unique_ptr<Store> open()
     {
-        StoreOptions options{folder.path("store"), io.get_executor(), io.get_executor(), clock};
+        StoreOptions options{folder / "store", io.get_executor(), io.get_executor(), clock};
         return run_to_end(io, Store::open(std::move(options)));
     }
     ServerOptions server_options()
@@ -153,7 +154,7 @@ struct HttpWorld::Parts {
 
     asio::io_context io;
     FakeClock clock;
-    Folder folder;
+    TemporaryFolder folder;
     std::unique_ptr<Store> store = open();
     Metrics metrics;
     AnyBucket buckets;

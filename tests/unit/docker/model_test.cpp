@@ -2,6 +2,7 @@
 #include "docker/model.hpp"
 
 #include "docker/client.hpp"
+#include "tests/fakes/piece_stream.hpp"
 #include "tests/fakes/run.hpp"
 
 #include <gtest/gtest.h>
@@ -112,27 +113,6 @@ TEST(DockerVersion, IsTheOlderOfBoth)
     for (const char* old : {"1.40", "1.9", "", "abc", "1.41x"}) EXPECT_THROW(negotiate_version(old), Error) << old;
 }
 
-/// A body that comes in the given pieces.
-class Pieces final : public BodyStream {
-public:
-    explicit Pieces(std::deque<std::string> pieces) : pieces_(std::move(pieces)) {}
-    unsigned status() const override { return 200; }
-    const Headers& headers() const override { return headers_; }
-
-protected:
-    awaitable<std::optional<std::string>> receive() override
-    {
-        if (pieces_.empty()) co_return std::nullopt;
-        auto piece = std::move(pieces_.front());
-        pieces_.pop_front();
-        co_return piece;
-    }
-
-private:
-    std::deque<std::string> pieces_;
-    Headers headers_;
-};
-
 std::string frame(char from, const std::string& text)
 {
     return std::string{from, 0, 0, 0, 0, 0, 0, static_cast<char>(text.size())} + text;
@@ -141,7 +121,7 @@ std::string frame(char from, const std::string& text)
 std::string read_log(std::deque<std::string> pieces, bool multiplexed = true)
 {
     asio::io_context io;
-    LogStream log{std::make_unique<Pieces>(std::move(pieces)), multiplexed};
+    LogStream log{std::make_unique<PieceStream>(std::move(pieces)), multiplexed};
     std::string text;
     while (auto chunk = run_to_end(io, log.next()))
         text += (chunk->from == LogChunk::From::Stderr ? "E:" : "O:") + chunk->text + ";";

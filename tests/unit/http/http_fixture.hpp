@@ -6,15 +6,13 @@
 #include "api/http/server.hpp"
 #include "controller/base/random.hpp"
 #include "tests/fakes/fake_clock.hpp"
+#include "tests/fakes/temporary_folder.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/write.hpp>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-
-#include <cstdlib>
-#include <filesystem>
 
 namespace berth::test {
 
@@ -172,20 +170,16 @@ class HttpTest : public ::testing::Test {
 protected:
     HttpTest()
     {
-        auto pattern = (std::filesystem::temp_directory_path() / "berth-http-XXXXXX").string();
-        if (!mkdtemp(pattern.data())) throw std::runtime_error("mkdtemp failed");
-        folder = pattern;
         settings.address = "127.0.0.1";
         settings.port = 0;
         settings.on_request = [this](const RequestRecord& record) {
             records.push_back({std::string(record.route), record.status});
         };
     }
-    ~HttpTest() override { std::filesystem::remove_all(folder); }
 
     void SetUp() override
     {
-        StoreOptions options{folder + "/db", io.get_executor(), io.get_executor(), clock};
+        StoreOptions options{folder / "db", io.get_executor(), io.get_executor(), clock};
         options.keep_changes = 50;
         store = run(Store::open(std::move(options)));
         std::string keys;
@@ -247,7 +241,7 @@ protected:
     /// Moves the clock step by step, so that what sleeps in between sees it.
     void pass(Duration duration) { clock.run(io, duration); }
 
-    std::string folder;
+    TemporaryFolder folder;
     asio::io_context io;
     FakeClock clock;
     std::unique_ptr<Store> store;

@@ -60,7 +60,7 @@ TEST(ContainerRoot, IsOfTheContainersProcessOnly)
 
 TEST(ContainerRoot, FollowsNoSymbolicLink)
 {
-    TempFolder temp;
+    TemporaryFolder temp;
     std::filesystem::create_directory(temp / "real");
     write_text(temp / "real/file", "x");
     std::filesystem::create_symlink(temp / "real", temp / "folder");
@@ -138,12 +138,12 @@ TEST(FolderUse, GitsOwnHousekeepingIsNoSign)
 
 TEST(FolderUse, WhatWeWriteIsWorthALookButNoUse)
 {
-    TempFolder temp;
+    TemporaryFolder temp;
     asio::io_context io;
     SystemClock clock;
     FolderWatcher watcher(io.get_executor(), clock);
     const auto activity = std::make_shared<FolderActivity>();
-    const Fd folder(::open(temp.str().c_str(), O_RDONLY | O_DIRECTORY));
+    const Fd folder(::open(temp.path().c_str(), O_RDONLY | O_DIRECTORY));
     watcher.watch(folder.get(), activity);
     TaskGroup group(io.get_executor());
     group.spawn("watcher", watcher.run());
@@ -175,7 +175,7 @@ TEST(FolderUse, WhatWeWriteIsWorthALookButNoUse)
 // --- the desktop ---
 
 struct DisplayTest : ::testing::Test {
-    TempFolder temp;
+    TemporaryFolder temp;
     asio::io_context io;
     SystemClock clock;
     stream_protocol::acceptor acceptor{io, stream_protocol::endpoint(temp / "X1")};
@@ -250,12 +250,12 @@ TEST_F(DisplayTest, WhatIsNoDisplayIsAnErrorAndNoWait)
 // --- the monitor's socket ---
 
 struct RelayTest : ::testing::Test {
-    TempFolder temp;
+    TemporaryFolder temp;
     asio::io_context io;
     SystemClock clock;
     std::vector<RelayRequest> asked;
     CallbackRelay relay{
-        io.get_executor(), clock, temp.str(), [this](RelayRequest request) { return took(request); }};
+        io.get_executor(), clock, temp.path(), [this](RelayRequest request) { return took(request); }};
 
     awaitable<RelayAnswer> took(RelayRequest request)
     {

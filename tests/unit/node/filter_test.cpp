@@ -175,7 +175,7 @@ public:
     }
 
 private:
-    TempFolder folder_;
+    TemporaryFolder folder_;
     bool made_ = false;
 };
 

@@ -24,9 +24,9 @@ JournalFile some_file(int number)
 
 TEST(Journal, KeepsWhatWasCommitted)
 {
-    TempFolder temp;
+    TemporaryFolder temp;
     {
-        SyncJournal journal(temp.str());
+        SyncJournal journal(temp.path());
         journal.put("a\\\"ü", some_file(1));
         journal.put("b", some_file(2));
         journal.erase("b");
@@ -34,43 +34,43 @@ TEST(Journal, KeepsWhatWasCommitted)
         journal.commit();
         journal.put("lost", some_file(3));
     }
-    SyncJournal again(temp.str());
+    SyncJournal again(temp.path());
     ASSERT_EQ(again.files().size(), 1u);
     EXPECT_EQ(again.files().at("a\\\"ü"), some_file(1));
     EXPECT_EQ(again.fact("restored"), "yes");
     again.reset();
-    SyncJournal empty(temp.str());
+    SyncJournal empty(temp.path());
     EXPECT_TRUE(empty.files().empty());
     EXPECT_EQ(empty.fact("restored"), "");
 }
 
 TEST(Journal, SaysTheSameInMemoryAsAfterItWasReadAgain)
 {
-    TempFolder temp;
-    SyncJournal journal(temp.str());
+    TemporaryFolder temp;
+    SyncJournal journal(temp.path());
     auto file = some_file(1);
     file.remote.modified = file.remote.written = Time{Duration{5}}; // what a listing tells, and is not kept
     file.remote.mtime = 7;
     journal.put("a", file);
     journal.commit();
-    EXPECT_EQ(journal.files(), SyncJournal(temp.str()).files());
+    EXPECT_EQ(journal.files(), SyncJournal(temp.path()).files());
 }
 
 TEST(Journal, ForgetsAPathThatIsItsOwn)
 {
-    TempFolder temp;
-    SyncJournal journal(temp.str());
+    TemporaryFolder temp;
+    SyncJournal journal(temp.path());
     const std::string path = "a/path/that/is/longer/than/a/short/string";
     journal.put(path, some_file(1));
     journal.erase(journal.files().begin()->first);
     journal.commit();
     EXPECT_THAT(read_file(temp / "journal"), ::testing::HasSubstr(R"({"op":"del","path":")" + path));
-    EXPECT_TRUE(SyncJournal(temp.str()).files().empty());
+    EXPECT_TRUE(SyncJournal(temp.path()).files().empty());
 }
 
 TEST(Journal, ALineThatIsWholeAndNoRecordIsNamed)
 {
-    TempFolder temp;
+    TemporaryFolder temp;
     for (const char* body : {"[]", R"({"op":"put"})", R"({"op":"fact","name":1,"value":""})", "{"}) {
         boost::crc_32_type crc;
         crc.process_bytes(body, std::string_view(body).size());
@@ -78,7 +78,7 @@ TEST(Journal, ALineThatIsWholeAndNoRecordIsNamed)
         std::snprintf(sum.data(), sum.size(), "%08x ", unsigned(crc.checksum()));
         write_text(temp / "journal", std::string(sum.data()) + body + "\n");
         try {
-            SyncJournal journal(temp.str());
+            SyncJournal journal(temp.path());
             ADD_FAILURE() << "taken: " << body;
         } catch (const Error& error) {
             EXPECT_THAT(error.what(), ::testing::HasSubstr("line 1 of " + (temp / "journal"))) << body;
@@ -88,9 +88,9 @@ TEST(Journal, ALineThatIsWholeAndNoRecordIsNamed)
 
 TEST(Journal, EveryTornTailIsCutAndTheRestIsKept)
 {
-    TempFolder temp;
+    TemporaryFolder temp;
     {
-        SyncJournal journal(temp.str());
+        SyncJournal journal(temp.path());
         for (int i = 0; i < 2; ++i) journal.put("file" + std::to_string(i), some_file(i));
         journal.commit();
     }
@@ -98,55 +98,55 @@ TEST(Journal, EveryTornTailIsCutAndTheRestIsKept)
     for (std::size_t size = 0; size <= whole.size(); size += 3) {
         write_text(temp / "journal", whole.substr(0, size));
         const auto lines = std::count(whole.begin(), whole.begin() + std::ptrdiff_t(size), '\n');
-        SyncJournal journal(temp.str());
+        SyncJournal journal(temp.path());
         ASSERT_EQ(journal.files().size(), std::size_t(lines)) << "cut at " << size;
         journal.put("after", some_file(9));
         journal.commit();
-        SyncJournal again(temp.str());
+        SyncJournal again(temp.path());
         ASSERT_EQ(again.files().size(), std::size_t(lines) + 1) << "cut at " << size;
     }
 }
 
 TEST(Journal, AFlippedByteEndsIt)
 {
-    TempFolder temp;
+    TemporaryFolder temp;
     {
-        SyncJournal journal(temp.str());
+        SyncJournal journal(temp.path());
         for (int i = 0; i < 3; ++i) journal.put("file" + std::to_string(i), some_file(i));
         journal.commit();
     }
     auto text = read_file(temp / "journal");
     text[text.find('\n') + 20] ^= 1;
     write_text(temp / "journal", text);
-    EXPECT_EQ(SyncJournal(temp.str()).files().size(), 1u);
+    EXPECT_EQ(SyncJournal(temp.path()).files().size(), 1u);
 }
 
 TEST(Journal, IsRewrittenWhenMostOfItIsOld)
 {
-    TempFolder temp;
+    TemporaryFolder temp;
     {
-        SyncJournal journal(temp.str());
+        SyncJournal journal(temp.path());
         for (int round = 0; round < 400; ++round) {
             for (int i = 0; i < 5; ++i) journal.put("file" + std::to_string(i), some_file(round * 10 + i));
             journal.commit();
         }
     }
     EXPECT_LT(std::filesystem::file_size(temp / "journal"), 250'000u);
-    SyncJournal again(temp.str());
+    SyncJournal again(temp.path());
     ASSERT_EQ(again.files().size(), 5u);
     EXPECT_EQ(again.files().at("file4"), some_file(3994));
 }
 
 TEST(Journal, SurvivesKillAtRandomMoments)
 {
-    TempFolder temp;
+    TemporaryFolder temp;
     for (int round = 0; round < 4; ++round) {
         int pipe_ends[2];
         ASSERT_EQ(::pipe(pipe_ends), 0);
         const int child = ::fork();
         if (child == 0) {
             // Tells the number of each commit that returned.
-            SyncJournal journal(temp.str());
+            SyncJournal journal(temp.path());
             for (int i = 0;; ++i) {
                 journal.put("counter", some_file(round * 1'000'000 + i));
                 journal.put("file" + std::to_string(i % 700), some_file(i));
@@ -165,7 +165,7 @@ TEST(Journal, SurvivesKillAtRandomMoments)
         for (int number = 0; ::read(pipe_ends[0], &number, sizeof number) == sizeof number;)
             acknowledged = number;
         ::close(pipe_ends[0]);
-        SyncJournal journal(temp.str());
+        SyncJournal journal(temp.path());
         EXPECT_GE(journal.files().at("counter").local.size, round * 1'000'000 + acknowledged);
     }
 }

@@ -1,6 +1,7 @@
 #pragma once
 // What the node's tests share: a folder that goes away, and a bucket in memory.
 
+#include "controller/base/random.hpp"
 #include "node/filters.hpp"
 #include "node/key_names.hpp"
 #include "node/sync.hpp"
@@ -93,7 +94,7 @@ public:
     }
 
 private:
-    TempFolder temp_;
+    TemporaryFolder temp_;
     std::string name_;
     FakeClock& clock_;
     boost::asio::io_context& io_;
@@ -106,7 +107,7 @@ public:
     SyncStatus status;
     std::unique_ptr<SyncJournal> journal;
     std::unique_ptr<SyncContext> context;
-    TempFolder& temp() { return temp_; }
+    TemporaryFolder& temp() { return temp_; }
 };
 
 /// One workspace's folder, journal and bucket.
@@ -115,7 +116,7 @@ struct SyncFixture : ::testing::Test {
     FakeClock clock;
     MemoryBucket store;
     Side side{"one", store, clock, io};
-    TempFolder& temp = side.temp();
+    TemporaryFolder& temp = side.temp();
     SyncStatus& status = side.status;
 
     void reopen() { side.reopen(); }

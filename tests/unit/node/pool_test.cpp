@@ -176,7 +176,7 @@ struct RunningEngine final : Transport {
 TEST_F(PoolTest, FiltersAreTriedOnTheirThreadWhileTheRulesChange)
 {
     asio::thread_pool filters{1};
-    TempFolder temp;
+    TemporaryFolder temp;
     RunningEngine engine;
     docker::Client client{engine, clock};
     NodeConfig config;

@@ -40,12 +40,12 @@ inline Response response(unsigned status, std::string body = "")
 struct S3StoreTest : ::testing::Test {
     asio::io_context io;
     SystemClock clock;
-    TempFolder temp;
+    TemporaryFolder temp;
     tcp::acceptor acceptor{io, {asio::ip::address_v4::loopback(), 0}};
     std::vector<Request> seen;
     Answer answer = [](const Request&) { return response(500); };
     S3Client client{clock};
-    Rclone rclone{io.get_executor(), clock, {.folder = temp.str()}};
+    Rclone rclone{io.get_executor(), clock, {.folder = temp.path()}};
     S3Servers servers{io.get_executor()};
     std::unique_ptr<S3Store> store;
     TaskGroup group{io.get_executor()};

@@ -276,7 +276,7 @@ TEST_F(S3StoreTest, CallsThatAreCutOffLeaveTheOthersAlone)
     };
     int whole = 0;
     for (int lane = 0; lane < 8; ++lane)
-        (lane % 2 == 0 ? kept : cut).spawn("get", fetch_many(*store, temp.str(), lane, whole));
+        (lane % 2 == 0 ? kept : cut).spawn("get", fetch_many(*store, temp.path(), lane, whole));
     run(kept.join());
     run(cut.join());
     EXPECT_EQ(whole, 4);

@@ -251,7 +251,7 @@ TEST_F(CommitTest, TheIndexAgreesWithTheObjects)
         for (auto& index : detail::index_keys(*entry)) expected.insert(std::move(index));
     close();
     std::set<std::string> found;
-    detail::Database raw(folder.database());
+    detail::Database raw(folder / "db");
     raw.scan(detail::Family::Index, "", [&](std::string_view index, std::string_view) {
         found.emplace(index);
         return true;

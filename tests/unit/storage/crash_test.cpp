@@ -85,7 +85,7 @@ protected:
         std::string filter = "--gtest_filter=CrashTestChild.*";
         std::string disabled = "--gtest_also_run_disabled_tests";
         char* arguments[] = {program.data(), filter.data(), disabled.data(), nullptr};
-        ::setenv(kFolderVariable, folder.database().c_str(), 1);
+        ::setenv(kFolderVariable, (folder / "db").c_str(), 1);
         pid_t child = 0;
         const auto failure = ::posix_spawn(&child, program.c_str(), &actions, nullptr, arguments, environ);
         posix_spawn_file_actions_destroy(&actions);
@@ -132,7 +132,7 @@ protected:
             for (auto& index : detail::index_keys(*entry)) expected.insert(std::move(index));
         close();
         {
-            detail::Database raw(folder.database());
+            detail::Database raw(folder / "db");
             raw.scan(detail::Family::Index, "", [&](std::string_view index, std::string_view) {
                 found.emplace(index);
                 return true;

@@ -14,12 +14,12 @@ class FolderTest : public StoreTest {};
 TEST_F(FolderTest, IsPrivate)
 {
     struct stat info {};
-    ASSERT_EQ(::stat(folder.database().c_str(), &info), 0);
+    ASSERT_EQ(::stat((folder / "db").c_str(), &info), 0);
     EXPECT_EQ(info.st_mode & 0777, 0700U);
     close();
-    ASSERT_EQ(::chmod(folder.database().c_str(), 0755), 0);
+    ASSERT_EQ(::chmod((folder / "db").c_str(), 0755), 0);
     open();
-    ASSERT_EQ(::stat(folder.database().c_str(), &info), 0);
+    ASSERT_EQ(::stat((folder / "db").c_str(), &info), 0);
     EXPECT_EQ(info.st_mode & 0777, 0700U);
 }
 
@@ -28,7 +28,7 @@ TEST_F(FolderTest, OpensOnceAtATime)
     create(make_thing("one"));
     EXPECT_EQ(error_of(Store::open(options())), Errc::Unavailable);
     EXPECT_THAT(message, ::testing::HasSubstr("in use"));
-    EXPECT_THAT(message, ::testing::HasSubstr(folder.database()));
+    EXPECT_THAT(message, ::testing::HasSubstr(folder / "db"));
     reopen();
     EXPECT_EQ(store->count("things"), 1U);
 }

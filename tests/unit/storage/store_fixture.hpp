@@ -2,14 +2,12 @@
 // A real database in a temporary folder, two small kinds, and a way to run coroutines to their end.
 
 #include "storage/store.hpp"
+#include "tests/fakes/temporary_folder.hpp"
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-
-#include <cstdlib>
-#include <filesystem>
 
 namespace berth::test {
 
@@ -53,24 +51,6 @@ template <Kind K> OwnerReference owned_by(const K& owner)
 }
 
 inline Key key(std::string name) { return {"default", std::move(name)}; }
-
-class TemporaryFolder {
-public:
-    TemporaryFolder()
-    {
-        auto pattern = (std::filesystem::temp_directory_path() / "berth-store-XXXXXX").string();
-        if (!mkdtemp(pattern.data())) throw std::runtime_error("mkdtemp failed");
-        path_ = pattern;
-    }
-    ~TemporaryFolder() { std::filesystem::remove_all(path_); }
-    TemporaryFolder(const TemporaryFolder&) = delete;
-    TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-    std::string database() const { return path_ + "/db"; }
-    std::string operator/(const std::string& name) const { return path_ + "/" + name; }
-
-private:
-    std::string path_;
-};
 
 /// Wall-clock time stands still unless moved.
 class ManualClock final : public Clock {
@@ -125,7 +105,7 @@ protected:
 
     StoreOptions options(std::string path = {})
     {
-        StoreOptions made{path.empty() ? folder.database() : std::move(path), io.get_executor(),
+        StoreOptions made{path.empty() ? folder / "db" : std::move(path), io.get_executor(),
             threaded ? Executor{db.get_executor()} : Executor{io.get_executor()}, clock};
         made.keep_changes = keep_changes;
         return made;
