@@ -8,7 +8,6 @@
 #include "node/workspace_agent.hpp"
 
 #include <algorithm>
-#include <filesystem>
 
 namespace berth {
 
@@ -143,8 +142,8 @@ void ActivityWatch::look_at_files(Time now)
 awaitable<> ActivityWatch::look_outside()
 {
     const auto& config = parts_.config;
-    const auto name = std::filesystem::path(view_.local.sandbox).filename().string();
-    auto body = [proc = config.proc_dir, pid = view_.local.pid, netns = config.netns_dir + "/" + name] {
+    auto body = [proc = config.proc_dir, pid = view_.local.pid,
+                    netns = netns_path(config, view_.local.sandbox)] {
         Outside outside;
         try {
             const ContainerRoot root(proc, pid, netns);
@@ -256,10 +255,9 @@ awaitable<> ActivityWatch::show()
 awaitable<> ActivityWatch::show_in_terminals(std::string text)
 {
     const auto& config = parts_.config;
-    const auto name = std::filesystem::path(view_.local.sandbox).filename().string();
     using Times = std::vector<Terminal>;
-    auto body = [proc = config.proc_dir, pid = view_.local.pid, netns = config.netns_dir + "/" + name,
-                    which = last_terminals_,
+    auto body = [proc = config.proc_dir, pid = view_.local.pid,
+                    netns = netns_path(config, view_.local.sandbox), which = last_terminals_,
                     words = "\r\n\a" + text + "\r\n"]() -> std::pair<std::size_t, Times> {
         try {
             const ContainerRoot root(proc, pid, netns);

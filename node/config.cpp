@@ -3,6 +3,8 @@
 #include "controller/base/http_client.hpp"
 #include "controller/base/ip_range.hpp"
 
+#include <filesystem>
+
 namespace berth {
 
 namespace {
@@ -121,6 +123,11 @@ NodeConfig load_node_config(const EnvLookup& lookup)
     while (config.s3_endpoint.ends_with('/')) config.s3_endpoint.pop_back();
     check(config);
     return config;
+}
+
+std::string netns_path(const NodeConfig& config, const std::string& sandbox)
+{
+    return config.netns_dir + "/" + std::filesystem::path(sandbox).filename().string();
 }
 
 std::string node_help()

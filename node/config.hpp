@@ -47,6 +47,8 @@ struct NodeConfig {
 std::vector<EnvSetting> node_settings(NodeConfig& config);
 /// Reads the variables and the key files. Throws Error{Invalid} that names every wrong variable.
 NodeConfig load_node_config(const EnvLookup& lookup);
+/// The network namespace of a container with this sandbox (as the engine names it), as a path from here. Pure.
+std::string netns_path(const NodeConfig& config, const std::string& sandbox);
 /// The text of --help.
 std::string node_help();
 

@@ -121,7 +121,7 @@ void Isolation::add(const LocalParts& parts)
     auto& wall = found->second;
     wall.uid = parts.uid;
     wall.workspace = parts.key.name;
-    wall.netns = config_.netns_dir + "/" + std::filesystem::path(parts.sandbox).filename().string();
+    wall.netns = netns_path(config_, parts.sandbox);
     wall.control_folder = inventory_.control_folder(wall.workspace);
     wall.started = parts.container.startedAt;
     wall.known_since = wall.due = clock_.tick();
