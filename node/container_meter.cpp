@@ -15,12 +15,6 @@ constexpr int kFailuresAllowed = 3;
 
 } // namespace
 
-awaitable<docker::ContainerStats> NodeWorld::container_use(std::int64_t, std::string)
-{
-    throw Error{Errc::NotFound, "there are no cgroups to look at"};
-    co_return docker::ContainerStats{};
-}
-
 awaitable<docker::ContainerStats> ContainerMeter::measure(std::string id, std::int64_t pid, std::string netns)
 {
     std::string problem;

@@ -54,7 +54,7 @@ struct NodeWorld {
     virtual awaitable<> open_editor(std::string netns, Duration limit) = 0;
     /// What a container uses, read from the kernel; `pid`: its first process, `netns`: its network namespace.
     /// Throws Error when that can't be read here: then the engine is asked.
-    virtual awaitable<docker::ContainerStats> container_use(std::int64_t pid, std::string netns);
+    virtual awaitable<docker::ContainerStats> container_use(std::int64_t pid, std::string netns) = 0;
     /// Of the machine, at this moment.
     virtual MachineUsage measure() = 0;
     /// See FolderWatcher::watch. Any thread.
