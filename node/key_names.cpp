@@ -22,6 +22,7 @@ bool is_plain(char c) { return c >= 0x20 && c < 0x7f && c != '\\'; }
 
 std::string spell(std::string_view path)
 {
+    if (std::all_of(path.begin(), path.end(), is_plain)) return std::string(path); // nearly all: each walk asks
     std::string key;
     for (std::size_t i = 0; i < path.size(); ++i) {
         const auto c = static_cast<unsigned char>(path[i]);
