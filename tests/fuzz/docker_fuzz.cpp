@@ -3,6 +3,7 @@
 #include "docker/client.hpp"
 #include "node/filters.hpp"
 #include "node/log_lines.hpp"
+#include "tests/fakes/piece_stream.hpp"
 #include "tests/fakes/run.hpp"
 #include "tests/fuzz/fuzz.hpp"
 
@@ -14,27 +15,7 @@ namespace {
 
 using Pieces = std::deque<std::string>;
 
-/// A body that arrives in these pieces.
-class PieceStream final : public BodyStream {
-public:
-    explicit PieceStream(Pieces pieces) : pieces_(std::move(pieces)) { max_line = kMaxLine; }
-    unsigned status() const override { return 200; }
-    const Headers& headers() const override { return headers_; }
-    static constexpr std::size_t kMaxLine = 512;
-
-protected:
-    awaitable<std::optional<std::string>> receive() override
-    {
-        if (pieces_.empty()) co_return std::nullopt;
-        auto piece = std::move(pieces_.front());
-        pieces_.pop_front();
-        co_return piece;
-    }
-
-private:
-    Pieces pieces_;
-    Headers headers_;
-};
+constexpr std::size_t kMaxLine = 512;
 
 /// As one piece, and cut at the lengths that `cuts` says, over and over.
 Pieces cut(std::string_view bytes, std::string_view cuts)
@@ -49,6 +30,13 @@ Pieces cut(std::string_view bytes, std::string_view cuts)
     return pieces;
 }
 
+std::unique_ptr<PieceStream> body_of(Pieces pieces)
+{
+    auto body = std::make_unique<PieceStream>(std::move(pieces));
+    body->max_line = kMaxLine;
+    return body;
+}
+
 /// What a reader got, and how it ended.
 struct Outcome {
     std::vector<std::string> items;
@@ -57,10 +45,10 @@ struct Outcome {
 
 awaitable<Outcome> read_lines(Pieces pieces)
 {
-    PieceStream stream{std::move(pieces)};
+    const auto stream = body_of(std::move(pieces));
     Outcome outcome;
     try {
-        while (auto line = co_await stream.read_line()) outcome.items.push_back(std::move(*line));
+        while (auto line = co_await stream->read_line()) outcome.items.push_back(std::move(*line));
     } catch (const Error& error) {
         outcome.end = error.what();
     }
@@ -79,7 +67,7 @@ void check_log_line(const docker::LogChunk& chunk)
 
 awaitable<Outcome> read_frames(Pieces pieces)
 {
-    docker::LogStream stream{std::make_unique<PieceStream>(std::move(pieces)), true};
+    docker::LogStream stream{body_of(std::move(pieces)), true};
     Outcome outcome;
     try {
         while (auto chunk = co_await stream.next()) {
