@@ -1,12 +1,16 @@
 #pragma once
-// What goes wrong at the ports of a run: each kind is on or off for the whole run, so that runs differ in
-// what they suffer from, and how often a kind strikes differs too.
+// What goes wrong at the ports of a run. How often a port has trouble differs from run to run, and in some
+// runs it has none.
 
+#include "controller/base/json.hpp"
 #include "tests/sim/scheduler.hpp"
 
+#include <functional>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace berth::sim {
 
@@ -20,37 +24,54 @@ enum class CallFault {
     ErrorAfter,  ///< done, answered with 500
 };
 
-/// Owned by the world.
+/// One that struck.
+struct FaultSeen {
+    std::int64_t at = 0; ///< ms since the run began
+    std::string id;      ///< "docker#57": the 57th time that this port was asked
+    std::string kind;    ///< "docker: done and the reply lost"
+};
+BOOST_DESCRIBE_STRUCT(FaultSeen, (), (at, id, kind))
+
+/// Owned by the world. Each port has dice of its own and its draws have numbers: one that is left out changes
+/// nothing about what the others are.
 class Faults {
 public:
-    explicit Faults(Scheduler& scheduler) : scheduler_(scheduler)
-    {
-        for (const auto* port : {"docker", "api", "s3", "traefik", "events", "engine", "berthd", "node"})
-            rate_[port] = scheduler_.chance(600) ? unsigned(1 + scheduler_.below(60)) : 0;
-        slow_ = scheduler_.chance(300);
-    }
+    using Names = std::vector<std::string_view>;
+    Faults(std::uint64_t seed, const FakeClock& clock);
+
     /// The second half of a run is for healing.
     void stop() { on_ = false; }
-    bool strikes(std::string_view port, unsigned weight = 1)
+    /// Ids and kinds that do not strike, and whole ports ("docker").
+    void leave_out(std::set<std::string> these) { without_ = std::move(these); }
+
+    /// Which of `kinds` strikes now, if any; `weight` times as often as the port's own rate.
+    std::optional<std::size_t> pick(const std::string& port, const Names& kinds, unsigned weight = 1);
+    bool strikes(const std::string& port, std::string_view kind, unsigned weight = 1)
     {
-        return on_ && scheduler_.chance(rate_.at(std::string(port)) * weight);
+        return pick(port, {kind}, weight).has_value();
     }
-    CallFault draw(std::string_view port)
-    {
-        if (!strikes(port)) return CallFault::None;
-        return static_cast<CallFault>(1 + scheduler_.below(6));
-    }
+    CallFault draw(const std::string& port);
     /// How long a message is on its way.
-    Duration latency()
-    {
-        const bool slow = on_ && slow_ && scheduler_.chance(20);
-        return slow ? scheduler_.between(Duration{500}, Duration{15'000})
-                    : scheduler_.between(Duration{0}, Duration{5});
-    }
+    Duration latency();
+    /// For what a fault needs to know beside its kind, such as for how long it lasts.
+    Dice& dice(const std::string& port) { return ports_.at(port).dice; }
+
+    const std::vector<FaultSeen>& seen() const noexcept { return seen_; }
+    /// Told of each that strikes, by its kind.
+    std::function<void(const std::string& kind)> on_strike = [](const std::string&) {};
 
 private:
-    Scheduler& scheduler_;
-    std::map<std::string, unsigned> rate_; ///< per mille, by port
+    struct Port {
+        Dice dice;
+        unsigned rate = 0; ///< per mille
+        std::uint64_t asked = 0;
+    };
+    Tick begun_;
+    const FakeClock& clock_;
+    std::map<std::string, Port> ports_;
+    Dice ways_; ///< of messages
+    std::set<std::string> without_;
+    std::vector<FaultSeen> seen_;
     bool slow_ = false;
     bool on_ = true;
 };

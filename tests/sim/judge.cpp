@@ -6,8 +6,6 @@ namespace berth::sim {
 
 namespace {
 
-constexpr const char* kForeignVolume = "somebody-elses";
-
 /// "ws-<id>-files" of a workspace's files volume.
 std::optional<std::string> workspace_of(const Users& users, const std::string& volume)
 {
@@ -22,6 +20,12 @@ Judge::Judge(World& world, Users& users) : world_(world), users_(users)
 {
     world_.inspect = [this] { safety(); };
     world_.volume_goes = [this](const std::string& volume) { nothing_is_lost_with(volume); };
+}
+
+Judge::~Judge()
+{
+    world_.inspect = [] {};
+    world_.volume_goes = [](const std::string&) {};
 }
 
 void Judge::safety()
@@ -45,9 +49,9 @@ void Judge::at_most_one_container() const
 /// I5: what does not carry our label is never touched.
 void Judge::foreign_things_stay() const
 {
-    if (!world_.engine.service("somebody-elses"))
+    if (!world_.engine.service(kForeignThing))
         world_.violated("I5 foreign-things-stay", "a foreign service is gone");
-    if (!world_.engine.volumes().contains(kForeignVolume))
+    if (!world_.engine.volumes().contains(kForeignThing))
         world_.violated("I5 foreign-things-stay", "a foreign volume is gone");
 }
 

@@ -9,6 +9,9 @@ namespace berth::sim {
 class Judge {
 public:
     Judge(World& world, Users& users);
+    Judge(const Judge&) = delete;
+    Judge& operator=(const Judge&) = delete;
+    ~Judge();
 
     /// Throws Violation when something is not as it must be at rest.
     void at_rest();
@@ -25,7 +28,6 @@ private:
 
     World& world_;
     Users& users_;
-    std::string foreign_service_;
 };
 
 } // namespace berth::sim

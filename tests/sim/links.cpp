@@ -107,7 +107,7 @@ awaitable<> pump(std::shared_ptr<BodyStream> from, std::shared_ptr<Pipe> to, Wor
             to->end();
             co_return;
         }
-        if (world->faults.strikes("events")) continue; // lost on its way
+        if (world->faults.strikes("events", "lost on its way")) continue;
         if (to->read_by_nobody() || !to->push(std::move(*piece))) co_return;
     }
 }
@@ -260,7 +260,7 @@ awaitable<std::unique_ptr<BodyStream>> ApiLink::stream(HttpRequest request)
 awaitable<HttpResponse> TraefikLink::send(HttpRequest request)
 {
     co_await world_.clock().sleep(world_.faults.latency());
-    if (world_.faults.strikes("traefik")) throw Error{Errc::Unavailable, "traefik: refused"};
+    if (world_.faults.strikes("traefik", "refused")) throw Error{Errc::Unavailable, "traefik: refused"};
     const std::string host(request.headers.get("Host"));
     for (const auto& container : world_.engine.containers()) {
         const auto name = container.Config.Labels.find(std::string(kNameLabel));

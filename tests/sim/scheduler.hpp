@@ -14,6 +14,25 @@
 
 namespace berth::sim {
 
+/// Chance, from the seed of the run alone.
+class Dice {
+public:
+    explicit Dice(std::uint64_t seed) : random(seed) {}
+    /// Dice of their own for one purpose: how often others are thrown does not matter to them.
+    Dice(std::uint64_t seed, std::string_view purpose) : random(seed)
+    {
+        for (const unsigned char letter : purpose) random.seed(random() ^ letter);
+    }
+    /// A number below `limit`.
+    std::uint64_t below(std::uint64_t limit) { return random() % limit; }
+    bool chance(unsigned per_mille) { return below(1000) < per_mille; }
+    Duration between(Duration least, Duration most)
+    {
+        return least + Duration{Duration::rep(below(std::uint64_t((most - least).count()) + 1))};
+    }
+    std::mt19937_64 random;
+};
+
 /// A piece of work that is run once.
 class Work {
 public:
@@ -126,10 +145,11 @@ private:
     bool killed_ = false;
 };
 
-/// Owned by the run. Not thread-safe: there is only one thread.
-class Scheduler {
+/// Owned by the run. Not thread-safe: there is only one thread. Its dice are for what is next, and for how
+/// long things last; faults and people have their own.
+class Scheduler : public Dice {
 public:
-    explicit Scheduler(std::uint64_t seed) : random(seed) {}
+    explicit Scheduler(std::uint64_t seed) : Dice(seed) {}
 
     /// Runs one piece of what is ready; false when there is none.
     bool step();
@@ -137,15 +157,6 @@ public:
     /// so.
     void run_until(Tick end);
 
-    /// A number below `limit`.
-    std::uint64_t below(std::uint64_t limit) { return random() % limit; }
-    bool chance(unsigned per_mille) { return below(1000) < per_mille; }
-    Duration between(Duration least, Duration most)
-    {
-        return least + Duration{Duration::rep(below(std::uint64_t((most - least).count()) + 1))};
-    }
-
-    std::mt19937_64 random; ///< the only source of chance in a run
     FakeClock clock;
     std::uint64_t steps = 0;
     std::function<void()> after_step = [] {};

@@ -40,17 +40,18 @@ void Users::begin(Tick end)
     program_.spawn(accidents(end));
 }
 
-std::string Users::any_workspace()
+std::string Users::any_workspace(Dice& dice)
 {
+    const auto drawn = dice.below(1'000'000);
     if (promises.empty()) return "";
-    return std::next(promises.begin(), std::ptrdiff_t(world_.scheduler.below(promises.size())))->first;
+    return std::next(promises.begin(), std::ptrdiff_t(drawn % promises.size()))->first;
 }
 
 awaitable<> Users::people(Tick end)
 {
     auto& clock = world_.clock();
     while (clock.tick() < end) {
-        co_await clock.sleep(world_.scheduler.between(Duration{50}, Duration{12'000}));
+        co_await clock.sleep(dice_.between(Duration{50}, Duration{12'000}));
         ++calls;
         try {
             co_await one_call();
@@ -62,8 +63,8 @@ awaitable<> Users::people(Tick end)
 
 awaitable<> Users::one_call()
 {
-    const auto drawn = world_.scheduler.below(100);
-    const auto workspace = any_workspace();
+    const auto drawn = dice_.below(100);
+    const auto workspace = any_workspace(dice_);
     if (drawn < 20 && promises.size() < kMostWorkspaces) co_return co_await start_new();
     if (workspace.empty()) co_return;
     if (drawn < 60) co_return write_file();
@@ -96,7 +97,7 @@ awaitable<> Users::start_new()
         }
         if (response && response->status < 500)
             world_.violated("a start is understood", std::to_string(response->status) + " " + response->body);
-        co_await world_.clock().sleep(world_.scheduler.between(Duration{100}, Duration{3'000}));
+        co_await world_.clock().sleep(dice_.between(Duration{100}, Duration{3'000}));
     }
 }
 
@@ -138,15 +139,15 @@ awaitable<> Users::insist(std::string workspace, Promise::Want want)
 /// Somebody works in a workspace: only where a container runs can anything be written.
 void Users::write_file()
 {
-    const auto workspace = any_workspace();
+    const auto workspace = any_workspace(dice_);
     const auto containers = world_.containers_of(workspace);
     const bool running =
         std::any_of(containers.begin(), containers.end(), [](const auto& one) { return one.State.Running; });
     const auto folder = world_.volume_folder(files_volume_name(workspace));
     if (!running || !std::filesystem::exists(folder)) return;
-    const auto name = "f" + std::to_string(world_.scheduler.below(6));
-    const auto text = workspace + " " + name + " version " + std::to_string(++written) +
-                      std::string(world_.scheduler.below(200), '.');
+    const auto name = "f" + std::to_string(dice_.below(6));
+    const auto text =
+        workspace + " " + name + " version " + std::to_string(++written) + std::string(dice_.below(200), '.');
     write_at(folder + "/" + name, text, world_.clock().now(), written);
     promises.at(workspace).files[name] = text;
     world_.note("user writes " + workspace + "/" + name + " version " + std::to_string(written));
@@ -156,38 +157,52 @@ awaitable<> Users::accidents(Tick end)
 {
     auto& clock = world_.clock();
     while (clock.tick() < end) {
-        co_await clock.sleep(world_.scheduler.between(Duration{500}, Duration{20'000}));
+        co_await clock.sleep(luck_.between(Duration{500}, Duration{20'000}));
         one_accident();
     }
 }
 
+/// What an accident began ends by itself.
+awaitable<> Users::for_a_while(Duration lasts, std::function<void()> end)
+{
+    co_await world_.clock().sleep(lasts);
+    end();
+}
+
 void Users::one_accident()
 {
-    auto& scheduler = world_.scheduler;
-    if (world_.faults.strikes("engine", 8)) {
-        const auto drawn = scheduler.below(6);
-        world_.note("accident in the engine " + std::to_string(drawn));
-        const auto workspace = any_workspace();
-        if (drawn == 0) world_.engine.kill_tasks("ws-" + workspace);
-        if (drawn == 1 && world_.engine.service("ws-" + workspace))
+    static const Faults::Names names{"a container is killed", "a service is removed by hand",
+        "events are cut", "events are not sent", "restarted", "away"};
+    auto& faults = world_.faults;
+    if (const auto drawn = faults.pick("engine", names, 8)) {
+        auto& dice = faults.dice("engine");
+        const auto lasts = dice.between(Duration{1'000}, Duration{60'000});
+        const auto workspace = any_workspace(dice);
+        world_.note("accident in the engine: " + std::string(names[*drawn]) + ", " + workspace);
+        if (*drawn == 0) world_.engine.kill_tasks("ws-" + workspace);
+        if (*drawn == 1 && world_.engine.service("ws-" + workspace))
             world_.engine.remove_service_by_hand("ws-" + workspace);
-        if (drawn == 2) world_.engine.cut_events();
-        if (drawn == 3) world_.engine.lose_events(scheduler.chance(500));
-        if (drawn == 4) world_.engine.restart();
-        if (drawn == 5) world_.engine_up = !world_.engine_up;
+        if (*drawn == 2) world_.engine.cut_events();
+        if (*drawn == 3) {
+            world_.engine.lose_events(true);
+            program_.spawn(for_a_while(lasts, [this] { world_.engine.lose_events(false); }));
+        }
+        if (*drawn == 4) world_.engine.restart();
+        if (*drawn == 5) {
+            world_.engine_up = false;
+            program_.spawn(for_a_while(lasts, [this] { world_.engine_up = true; }));
+        }
         world_.engine_touched();
     }
     // A program that is killed comes back after a while; its own frames are not on this stack.
-    if (world_.faults.strikes("berthd", 8)) {
-        world_.controller ? world_.kill_controller() : world_.start_controller();
-    } else if (!world_.controller && scheduler.chance(700)) {
+    if (faults.strikes("berthd", "killed", 8))
+        world_.kill_controller();
+    else if (!world_.controller && luck_.chance(700))
         world_.start_controller();
-    }
-    if (world_.faults.strikes("node", 8)) {
-        world_.agent ? world_.kill_agent() : world_.start_agent();
-    } else if (!world_.agent && scheduler.chance(700)) {
+    if (faults.strikes("node", "killed", 8))
+        world_.kill_agent();
+    else if (!world_.agent && luck_.chance(700))
         world_.start_agent();
-    }
 }
 
 } // namespace berth::sim

@@ -17,12 +17,18 @@ struct Promise {
 /// Owned by the run.
 class Users {
 public:
-    explicit Users(World& world) : world_(world), program_(world.scheduler, "user") {}
+    explicit Users(World& world)
+        : world_(world),
+          program_(world.scheduler, "user"),
+          dice_(world.seed, "people"),
+          luck_(world.seed, "accidents")
+    {}
     /// Until `end`.
     void begin(Tick end);
     /// Asks until berthd says yes; used when all faults are over.
     awaitable<> insist(std::string workspace, Promise::Want want);
     Program& program() noexcept { return program_; }
+    Dice& dice() noexcept { return dice_; }
 
     std::map<std::string, Promise> promises; ///< by workspace
     std::uint64_t calls = 0;
@@ -36,10 +42,14 @@ private:
     awaitable<> ask(std::string workspace, Promise::Want want);
     void write_file();
     void one_accident();
-    std::string any_workspace();
+    std::string any_workspace(Dice& dice);
+
+    awaitable<> for_a_while(Duration lasts, std::function<void()> end);
 
     World& world_;
     Program program_;
+    Dice dice_; ///< for what people do
+    Dice luck_; ///< for when something happens to the programs
     ApiLink api_{world_, program_, std::string(kUserKey)};
 };
 

@@ -7,6 +7,9 @@ namespace berth::sim {
 
 namespace {
 
+/// A run that goes on for more steps than this spins.
+constexpr std::uint64_t kMostSteps = 20'000'000;
+
 FakeEngineOptions engine_options(Scheduler& scheduler)
 {
     FakeEngineOptions options;
@@ -22,11 +25,14 @@ void Trace::add(Tick at, const std::string& line)
     const auto text = std::to_string(at.time_since_epoch().count()) + " " + line;
     for (const unsigned char letter : text) hash_ = (hash_ ^ letter) * 1099511628211ULL;
     if (print_) std::cout << text << "\n";
+    lines_.push_back(text);
 }
 
-World::World(std::uint64_t seed, bool print)
-    : scheduler(seed),
+World::World(std::uint64_t its_seed, bool print)
+    : seed(its_seed),
+      scheduler(seed),
       trace(print),
+      faults(seed, scheduler.clock),
       engine(outside.io(), clock(), engine_options(scheduler))
 {
     pool_size = std::uint32_t(scheduler.below(3));
@@ -69,6 +75,7 @@ std::vector<docker::Container> World::containers_of(const std::string& workspace
 /// The engine's volumes are folders, made and removed with them.
 void World::after_step()
 {
+    if (scheduler.steps > kMostSteps) violated("I13 no-hot-loop", "the run does not come to rest");
     if (!std::exchange(touched_, false)) return;
     const auto& present = engine.volumes();
     for (const auto& [name, volume] : present)
@@ -146,7 +153,7 @@ struct Controller::Buckets final : BucketCheck {
     awaitable<BucketFacts> check(S3Source) override
     {
         co_await world.clock().sleep(world.faults.latency());
-        if (world.faults.strikes("s3"))
+        if (world.faults.strikes("s3", "the check of a bucket fails"))
             throw Error{Errc::Unavailable, "the server does not answer"}.as("S3_UNAVAILABLE");
         co_return BucketFacts{true};
     }
@@ -307,10 +314,15 @@ struct Agent::Surroundings final : NodeWorld {
         bool up = false;
         for (const auto& one : world.engine.containers())
             up = up || (one.State.Running && one.NetworkSettings.SandboxKey == sandbox);
-        if (world.faults.strikes("node")) up = false;
+        if (world.faults.strikes("node", "a probe misses")) up = false;
         co_return HealthChecks{.codeServer = up, .vnc = up, .webServer = up};
     }
     awaitable<> open_editor(std::string, Duration) override { co_return; }
+    awaitable<docker::ContainerStats> container_use(std::int64_t, std::string) override
+    {
+        throw Error{Errc::NotFound, "there are no cgroups to look at"};
+        co_return docker::ContainerStats{};
+    }
     MachineUsage measure() override
     {
         return {.cpuCores = 8,

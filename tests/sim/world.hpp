@@ -16,6 +16,8 @@
 namespace berth::sim {
 
 inline constexpr std::string_view kInstall = "sim";
+/// A service and a volume of somebody else on the same engine.
+inline constexpr const char* kForeignThing = "somebody-elses";
 inline constexpr std::string_view kUserKey = "key-of-user-0123456789012345678901234567";
 inline constexpr std::string_view kNodeKey = "key-of-node-0123456789012345678901234567";
 
@@ -32,9 +34,11 @@ public:
     explicit Trace(bool print) : print_(print) {}
     void add(Tick at, const std::string& line);
     std::uint64_t hash() const noexcept { return hash_; }
+    const std::vector<std::string>& lines() const noexcept { return lines_; }
 
 private:
     bool print_;
+    std::vector<std::string> lines_;
     std::uint64_t hash_ = 14695981039346656037ULL;
 };
 
@@ -81,7 +85,7 @@ private:
 /// Owned by the run.
 class World {
 public:
-    World(std::uint64_t seed, bool print);
+    World(std::uint64_t its_seed, bool print);
     ~World();
 
     FakeClock& clock() noexcept { return scheduler.clock; }
@@ -107,16 +111,16 @@ public:
     /// Something may be different there: looked at after this step.
     void engine_touched() { touched_ = true; }
     std::string volume_folder(const std::string& volume) const;
-    bool runs(const docker::Container& container) const { return container.State.Running; }
     /// Of a workspace, by its name.
     std::vector<docker::Container> containers_of(const std::string& workspace) const;
 
     MemoryBucket& bucket(const S3Source& source) { return buckets[source.bucket + "/" + source.prefix]; }
 
+    const std::uint64_t seed;
     Scheduler scheduler;
     Trace trace;
-    Faults faults{scheduler};
-    TempFolder folder;
+    Faults faults;
+    TemporaryFolder folder;
     Program outside{scheduler, "world"}; ///< users and the engine's own time
     FakeEngine engine;
     bool engine_up = true;
