@@ -141,6 +141,8 @@ struct Metrics {
         registry, "berth_store_transactions_total", "Transactions.", {"result"}};
     Series<Gauge> store_objects{registry, "berth_store_objects", "Objects stored.", {"kind"}};
     Single<Gauge> store_revision{registry, "berth_store_revision", "Revision of the last change."};
+    Single<Gauge> store_writable{
+        registry, "berth_store_writable", "1: the disk takes writes; 0: it has refused the last one."};
     Single<Gauge> watchers{registry, "berth_watchers", "Open watches of the store."};
     Single<Counter> watches_gone{registry, "berth_watches_gone_total",
         "Watches ended because they asked for, or fell behind, dropped history."};

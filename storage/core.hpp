@@ -26,6 +26,7 @@ public:
     std::size_t count(std::string_view plural) const;
     Revision revision() const noexcept { return revision_; }
     std::string value(std::string_view name) const;
+    const std::string& write_problem() const noexcept { return write_problem_; }
 
     awaitable<> commit(std::function<void(Txn&)> body);
     awaitable<> checkpoint(std::string folder);
@@ -68,6 +69,7 @@ private:
     std::map<std::string_view, Table> tables_;
     std::deque<Change> history_; ///< the last keep_changes, without gaps, up to revision_
     Labels values_;
+    std::string write_problem_;
     Revision revision_ = 0;
 
     std::vector<Job> waiting_;

@@ -1,6 +1,7 @@
 #include "storage/database.hpp"
 
 #include "controller/base/log.hpp"
+#include "storage/folder.hpp"
 
 #include <rocksdb/env.h>
 #include <rocksdb/filter_policy.h>
@@ -9,6 +10,7 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdarg>
 #include <cstdio>
@@ -38,6 +40,13 @@ public:
         std::vsnprintf(line.data(), line.size(), format, arguments);
         log::warning("rocksdb", {{"says", line.data()}});
     }
+};
+
+/// Of a database that is looked at: what is wrong comes out as an error.
+class NoLog final : public rocksdb::Logger {
+public:
+    using rocksdb::Logger::Logv;
+    void Logv(const char*, va_list) override {}
 };
 
 rocksdb::Options database_options()
@@ -82,40 +91,72 @@ void make_private_folder(const std::string& path)
 void check(const rocksdb::Status& status, std::string_view what)
 {
     if (status.ok()) return;
-    throw Error{status.IsCorruption() ? Errc::Internal : Errc::Unavailable,
+    const Error error{status.IsCorruption() ? Errc::Internal : Errc::Unavailable,
         std::string(what) + ": " + status.ToString()};
+    if (status.IsNoSpace()) throw error.as(kDiskFull);
+    throw error;
 }
 
-Database::Database(std::string path, rocksdb::Env* env) : path_(std::move(path))
+void LiveLogs::ColumnFamilyLogNumberMap(
+    const std::map<std::uint32_t, std::uint64_t>& numbers, const std::map<std::string, std::uint32_t>&)
+{
+    const auto lower = [](const auto& a, const auto& b) { return a.second < b.second; };
+    const auto first = std::min_element(numbers.begin(), numbers.end(), lower);
+    if (first != numbers.end()) first_ = first->second;
+}
+
+Database::Database(std::string path, rocksdb::Env* env, Access access) : path_(std::move(path))
 {
     auto options = database_options();
     if (env)
         options.env = env;
-    else
+    else if (access == Access::Write)
         make_private_folder(path_);
+    std::vector<rocksdb::ColumnFamilyHandle*> handles;
+    check_files(path_, access == Access::Write ? open(options, handles) : open_for_reading(options, handles));
+    for (auto* handle : handles) {
+        const auto& name = handle->GetName();
+        const auto known = std::find(kNames.begin(), kNames.end(), name);
+        (known == kNames.end() ? default_ : handles_[static_cast<std::size_t>(known - kNames.begin())]) = handle;
+    }
+}
+
+rocksdb::Status Database::open(
+    rocksdb::Options& options, std::vector<rocksdb::ColumnFamilyHandle*>& handles)
+{
     std::vector<rocksdb::ColumnFamilyDescriptor> families;
     families.emplace_back(rocksdb::kDefaultColumnFamilyName, rocksdb::ColumnFamilyOptions{});
     for (std::size_t i = 0; i < kFamilies; ++i) families.emplace_back(kNames[i], family_options(i));
-    std::vector<rocksdb::ColumnFamilyHandle*> handles;
-    const auto status = rocksdb::DB::Open(options, path_, families, &handles, &db_);
-    if (status.IsIOError() && status.ToString().find("lock") != std::string::npos)
-        throw Error{Errc::Unavailable,
-            "database folder " + path_ +
-                " is in use by another process (or opened twice): only one may have it open"};
-    check(status, "database folder " + path_);
-    default_ = handles[0];
-    std::copy(handles.begin() + 1, handles.end(), handles_.begin());
+    return rocksdb::DB::Open(options, path_, families, &handles, &db_);
+}
+
+/// Only families that are there: a first start that was cut may not have made all of them.
+rocksdb::Status Database::open_for_reading(
+    rocksdb::Options& options, std::vector<rocksdb::ColumnFamilyHandle*>& handles)
+{
+    options.wal_filter = &live_logs_;
+    options.info_log = std::make_shared<NoLog>();
+    std::vector<std::string> names;
+    if (auto listed = rocksdb::DB::ListColumnFamilies(options, path_, &names); !listed.ok()) return listed;
+    std::vector<rocksdb::ColumnFamilyDescriptor> families;
+    families.emplace_back(rocksdb::kDefaultColumnFamilyName, rocksdb::ColumnFamilyOptions{});
+    for (std::size_t i = 0; i < kFamilies; ++i)
+        if (std::find(names.begin(), names.end(), kNames[i]) != names.end())
+            families.emplace_back(kNames[i], family_options(i));
+    return rocksdb::DB::OpenForReadOnly(options, path_, families, &handles, &db_);
 }
 
 Database::~Database()
 {
-    for (auto* handle : handles_) db_->DestroyColumnFamilyHandle(handle);
+    for (auto* handle : handles_)
+        if (handle) db_->DestroyColumnFamilyHandle(handle);
     db_->DestroyColumnFamilyHandle(default_);
     delete db_;
 }
 
 std::optional<std::string> Database::get(Family where, std::string_view key)
 {
+    if (!has(where)) return std::nullopt;
     std::string value;
     const auto status = db_->Get({}, family(where), {key.data(), key.size()}, &value);
     if (status.IsNotFound()) return std::nullopt;
@@ -125,6 +166,7 @@ std::optional<std::string> Database::get(Family where, std::string_view key)
 
 void Database::scan(Family where, std::string_view from, const Visit& visit)
 {
+    if (!has(where)) return;
     const std::unique_ptr<rocksdb::Iterator> it(db_->NewIterator({}, family(where)));
     for (it->Seek({from.data(), from.size()}); it->Valid(); it->Next())
         if (!visit(it->key().ToStringView(), it->value().ToStringView())) break;
@@ -133,6 +175,7 @@ void Database::scan(Family where, std::string_view from, const Visit& visit)
 
 std::optional<std::string> Database::last_key(Family where)
 {
+    if (!has(where)) return std::nullopt;
     const std::unique_ptr<rocksdb::Iterator> it(db_->NewIterator({}, family(where)));
     it->SeekToLast();
     check(it->status(), "database read");

@@ -35,6 +35,13 @@ awaitable<> Store::checkpoint(std::string folder)
     co_await core->checkpoint(std::move(folder));
 }
 
+awaitable<> Store::try_to_write()
+{
+    auto core = core_;
+    std::function<void(Txn&)> nothing = [](Txn&) {};
+    co_await core->commit(std::move(nothing));
+}
+
 awaitable<> Store::set_meta(std::string name, std::string value)
 {
     auto core = core_;
@@ -64,6 +71,7 @@ std::vector<EntryPtr> Store::entries_after(std::string_view plural, const Select
 
 std::size_t Store::count(std::string_view plural) const { return core_->count(plural); }
 Revision Store::revision() const noexcept { return core_->revision(); }
+const std::string& Store::write_problem() const noexcept { return core_->write_problem(); }
 std::string Store::meta(std::string_view name) const { return core_->value(name); }
 
 std::unique_ptr<Watch> Store::watch(std::string plural, Revision after)

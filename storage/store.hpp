@@ -47,8 +47,9 @@ struct AuditRecord {
 /// thread. One process at a time can have a folder open.
 class Store {
 public:
-    /// Loads every object into memory. Throws Error{Unavailable}: another process has it open, or it can't be
-    /// read or written; Error{Conflict}: written by a newer version of Berth.
+    /// Checks every file, then loads every object into memory. Throws Error{Unavailable}: another process has it open, or
+    /// it can't be read or written; Error{Conflict}: written by a newer version of Berth; Error{Internal}: damaged, with the
+    /// file and the remedy. Nothing is changed on disk then.
     static awaitable<std::unique_ptr<Store>> open(StoreOptions options);
     /// Lets queued transactions finish, refuses new ones, ends the watches, releases the folder. Idempotent.
     awaitable<> close();
@@ -84,8 +85,9 @@ public:
     /// Runs `body(Txn&)` on the database thread, alone, and returns its result here once it is synced to
     /// disk. `body` is an ordinary function (name a closure before passing it), captures by value what it
     /// needs, and may run in one write together with others. Its throw comes out here and writes nothing.
-    /// Throws Error{Unavailable} when the disk refuses (what is stored can still be read). Can't be cancelled
-    /// once called.
+    /// Throws Error{Unavailable} when the disk refuses (what is stored can still be read); with the wire code
+    /// CAPACITY_EXCEEDED when it is full, else STORE_READ_ONLY. Once a second another write tries whether it still refuses.
+    /// Can't be cancelled once called.
     template <class F> awaitable<std::invoke_result_t<F&, Txn&>> transact(F body)
     {
         using R = std::invoke_result_t<F&, Txn&>;
@@ -99,6 +101,11 @@ public:
             co_return std::move(*result);
         }
     }
+
+    /// Why the last write was refused by the disk; empty: writes work as far as is known.
+    const std::string& write_problem() const noexcept;
+    /// Writes nothing, but finds out whether a disk that refused still does. Throws as transact().
+    awaitable<> try_to_write();
 
     /// Changes with a revision above `after`, of one kind or (empty) of all. For "from now on" hand in
     /// revision().

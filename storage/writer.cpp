@@ -1,8 +1,10 @@
 #include "storage/writer.hpp"
 
 #include "controller/base/log.hpp"
+#include "controller/base/planted.hpp"
 #include "storage/audit.hpp"
 #include "storage/facts.hpp"
+#include "storage/folder.hpp"
 #include "storage/keys.hpp"
 
 namespace berth::detail {
@@ -11,6 +13,8 @@ namespace {
 
 constexpr Revision kTrimStep = 1024;
 constexpr std::chrono::hours kForgetEvery{1};
+/// Opening the folder again is work, and in vain for as long as the disk refuses.
+constexpr Duration kTryEvery = std::chrono::seconds{1};
 /// Whatever their age: a store must not grow without end.
 constexpr std::uint64_t kMostAudit = 1'000'000;
 
@@ -22,9 +26,23 @@ std::uint64_t as_number(const std::string& text, std::string_view what)
 }
 
 /// What callers are told; the reason is for the log.
-std::exception_ptr unavailable()
+std::exception_ptr refusal(const std::exception& reason)
 {
-    return std::make_exception_ptr(Error{Errc::Unavailable, "the store can't be written at present"});
+    const auto* error = dynamic_cast<const Error*>(&reason);
+    if (error && error->wire_code() == kDiskFull)
+        return std::make_exception_ptr(
+            Error{Errc::Unavailable, "the disk of the store is full: nothing can be changed until there is space"}
+                .as(kDiskFull));
+    return std::make_exception_ptr(
+        Error{Errc::Unavailable, "the store can't be written at present"}.as("STORE_READ_ONLY"));
+}
+
+/// Every write: what stands in the log before the last record was synced, see wal_check.hpp.
+rocksdb::WriteOptions synced()
+{
+    rocksdb::WriteOptions options;
+    options.sync = true;
+    return options;
 }
 
 Change change_from(Revision revision, std::string_view value)
@@ -62,6 +80,7 @@ Revision Writer::stored_revision()
 
 Loaded Writer::open()
 {
+    verify_folder(path_, env_, 1 + migrations_.size());
     database_ = std::make_unique<Database>(path_, env_);
     counters_.revision = stored_revision();
     if (const auto last = database_->last_key(Family::Audit)) counters_.audit = parse_number_key(*last);
@@ -70,7 +89,11 @@ Loaded Writer::open()
     loaded.revision = counters_.revision;
     loaded.values = load_values();
     database_->scan(Family::Objects, "", [&](std::string_view key, std::string_view text) {
-        loaded.entries.push_back(make_entry(key.substr(0, key.find('/')), std::string(text)));
+        try {
+            loaded.entries.push_back(make_entry(key.substr(0, key.find('/')), std::string(text)));
+        } catch (const Error& error) {
+            throw damaged(path_, "object " + std::string(key) + ": " + error.what());
+        }
         return true;
     });
     load_history(loaded);
@@ -83,10 +106,6 @@ void Writer::migrate()
     const std::uint64_t current = 1 + migrations_.size();
     const auto text = database_->get(Family::Meta, kSchemaName);
     const auto version = text ? as_number(*text, "schema version") : current;
-    if (version > current)
-        throw Error{Errc::Conflict, "the database has schema " + std::to_string(version) +
-                                        ", made by a newer version of Berth; this one knows up to " +
-                                        std::to_string(current)};
     if (text && version == current) return;
     Batch batch(*database_, counters_, clock_.now());
     for (auto step = version; step < current; ++step) {
@@ -101,9 +120,7 @@ void Writer::migrate()
         }
     }
     batch.put(Family::Meta, kSchemaName, std::to_string(current));
-    rocksdb::WriteOptions synced;
-    synced.sync = true;
-    check(database_->db().Write(synced, &batch.seal()), "migration");
+    check(database_->db().Write(synced(), &batch.seal()), "migration");
 }
 
 void Writer::load_history(Loaded& loaded)
@@ -152,15 +169,30 @@ Outcome Writer::commit(std::vector<Job> jobs)
 {
     Outcome outcome;
     outcome.jobs = std::move(jobs);
+    if (broken_ && clock_.tick() < next_try_) {
+        outcome.written = false;
+        outcome.problem = problem_;
+        for (auto& job : outcome.jobs) job.failure = refusal_;
+        return outcome;
+    }
     try {
         if (broken_) recover(outcome);
         run_jobs(outcome);
     } catch (const std::exception& error) {
-        log::error("store write failed", {{"error", error.what()}});
-        outcome.written = false;
-        for (auto& job : outcome.jobs) job.failure = unavailable();
+        refuse(outcome, error);
     }
     return outcome;
+}
+
+void Writer::refuse(Outcome& outcome, const std::exception& error)
+{
+    if (problem_ != error.what()) log::error("store write failed", {{"error", error.what()}});
+    next_try_ = clock_.tick() + kTryEvery;
+    problem_ = error.what();
+    refusal_ = refusal(error);
+    outcome.written = false;
+    outcome.problem = broken_ ? problem_ : "";
+    for (auto& job : outcome.jobs) job.failure = refusal_;
 }
 
 void Writer::run_jobs(Outcome& outcome)
@@ -168,11 +200,11 @@ void Writer::run_jobs(Outcome& outcome)
     Batch batch(database(), counters_, clock_.now());
     for (auto& job : outcome.jobs) job.failure = batch.run(job.body);
     if (batch.empty()) return;
-    rocksdb::WriteOptions synced;
-    synced.sync = true;
+    auto how = synced();
+    how.sync = !planted("store.not-synced");
     auto& sealed = batch.seal();
     const auto start = std::chrono::steady_clock::now(); // microseconds count here: Clock has milliseconds
-    const auto status = database_->db().Write(synced, &sealed);
+    const auto status = database_->db().Write(how, &sealed);
     outcome.write_time = std::chrono::steady_clock::now() - start;
     broken_ = !status.ok();
     check(status, "database write");
@@ -182,12 +214,30 @@ void Writer::run_jobs(Outcome& outcome)
     housekeeping();
 }
 
+/// While the disk refuses, what is stored can still be read.
+void Writer::open_again()
+{
+    database_.reset();
+    std::exception_ptr failure;
+    try {
+        database_ = std::make_unique<Database>(path_, env_);
+    } catch (...) {
+        failure = std::current_exception();
+    }
+    if (!failure) return;
+    try {
+        database_ = std::make_unique<Database>(path_, env_, Access::Read);
+    } catch (const std::exception& error) {
+        log::error("the store can't be read either", {{"error", error.what()}});
+    }
+    std::rethrow_exception(failure);
+}
+
 /// After a failed write nobody knows what reached the disk. Opening the folder again shows it: what is there
 /// after all becomes known now, as if it had just been written, so that memory and disk agree.
 void Writer::recover(Outcome& outcome)
 {
-    database_.reset();
-    database_ = std::make_unique<Database>(path_, env_);
+    open_again();
     auto found = counters_;
     found.revision = stored_revision();
     if (const auto last = database_->last_key(Family::Audit)) found.audit = parse_number_key(*last);
@@ -201,6 +251,7 @@ void Writer::recover(Outcome& outcome)
     outcome.changes = std::move(changes);
     counters_ = found;
     broken_ = false;
+    problem_.clear();
     log::warning("store opened again after a failed write", {{"revision", counters_.revision}});
 }
 
@@ -224,7 +275,7 @@ void Writer::trim_changes()
     if (counters_.revision < trimmed_ + keep_.changes + kTrimStep) return;
     const auto last = counters_.revision - keep_.changes;
     check(database_->db().DeleteRange(
-              {}, database_->family(Family::Changes), number_key(trimmed_ + 1), number_key(last + 1)),
+              synced(), database_->family(Family::Changes), number_key(trimmed_ + 1), number_key(last + 1)),
         "trimming the change log");
     trimmed_ = last;
 }
@@ -239,7 +290,7 @@ void Writer::forget_idempotency(Time now)
                 "database batch");
         return true;
     });
-    if (old.Count() > 0) check(database_->db().Write({}, &old), "forgetting idempotency records");
+    if (old.Count() > 0) check(database_->db().Write(synced(), &old), "forgetting idempotency records");
 }
 
 /// Lines are in the order of time, so what goes is a range at the beginning; the last one stays, because the next
@@ -258,7 +309,7 @@ void Writer::trim_audit(Time now)
     }
     if (keep_from == 0) return;
     check(database_->db().DeleteRange(
-              {}, database_->family(Family::Audit), number_key(0), number_key(keep_from + 1)),
+              synced(), database_->family(Family::Audit), number_key(0), number_key(keep_from + 1)),
         "trimming the audit log");
 }
 

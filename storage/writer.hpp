@@ -23,6 +23,7 @@ struct Outcome {
     std::vector<Change> changes; ///< durable, in revision order
     Labels values;               ///< set_meta
     bool written = true;         ///< false: the disk refused; every job has a failure
+    std::string problem;         ///< why nothing can be written now; empty: it can
     std::chrono::duration<double> write_time{0};
 };
 
@@ -56,6 +57,8 @@ private:
     Database& database();
     void run_jobs(Outcome& outcome);
     void recover(Outcome& outcome);
+    void open_again();
+    void refuse(Outcome& outcome, const std::exception& error);
     void migrate();
     Revision stored_revision();
     void load_history(Loaded& loaded);
@@ -74,6 +77,9 @@ private:
     Counters counters_;
     Revision trimmed_ = 0; ///< the change log on disk begins after this revision
     bool broken_ = false;  ///< a write failed: what RocksDB has in memory can't be trusted
+    Tick next_try_{};      ///< of a broken one; until then writes are refused at once
+    std::string problem_;  ///< why it is broken
+    std::exception_ptr refusal_; ///< what callers are told
     Time next_forgetting_{};
 };
 

@@ -151,8 +151,12 @@ TEST_F(CommitTest, AFullDiskIsUnavailableAndHealsWhenThereIsSpace)
         EXPECT_EQ(error_of(store->transact(body)), Errc::Unavailable);
         EXPECT_EQ(store->get<Thing>(key("kept")), kept) << "what is stored can be read";
         EXPECT_FALSE(store->find("things", key("refused")));
+        EXPECT_THAT(store->write_problem(), ::testing::HasSubstr("File too large"));
     }
+    EXPECT_EQ(error_of(store->transact(body)), Errc::Unavailable) << "the folder is opened once a second at most";
+    clock.time += std::chrono::seconds{1};
     transact(body);
+    EXPECT_EQ(store->write_problem(), "");
     EXPECT_EQ(store->get<Thing>(key("refused"))->spec.value, 2);
     auto watch = store->watch("things", 0);
     EXPECT_EQ(watch->try_next()->entry->key.name, "kept");
