@@ -1,6 +1,7 @@
 #include "docker/observed.hpp"
 
 #include "controller/base/log.hpp"
+#include "controller/base/planted.hpp"
 
 #include <boost/asio/this_coro.hpp>
 
@@ -233,7 +234,8 @@ awaitable<> Observed::relist()
 
     Listing listing{clock_.tick(), {}, {}, {}, {}};
     last_start_ = listing.started;
-    next_ = listing.started + options_.relist_interval; // a poke meanwhile makes it earlier
+    // A poke meanwhile makes it earlier.
+    next_ = planted("observed.listens-only") ? Tick::max() : listing.started + options_.relist_interval;
     try {
         co_await read(listing);
     } catch (...) {
@@ -269,7 +271,8 @@ bool Observed::believable(const Listing& listing)
                           (listing.tasks.by_id.empty() && !tasks_.by_id.empty());
     const bool confirmed = doubted_since_ && listing.started - *doubted_since_ >= options_.confirm_interval &&
                            std::ranges::any_of(listing.nodes.by_id, ready);
-    if (!no_nodes && (!vanished || !suspicious_ || confirmed)) {
+    const bool trusting = planted("observed.believes-empty-lists");
+    if (trusting || (!no_nodes && (!vanished || !suspicious_ || confirmed))) {
         suspicious_ = false;
         doubted_since_.reset();
         return true;

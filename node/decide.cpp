@@ -1,5 +1,7 @@
 #include "node/decide.hpp"
 
+#include "controller/base/planted.hpp"
+
 #include <algorithm>
 
 namespace berth {
@@ -30,12 +32,14 @@ NodeAction finish(const NodeView& view)
         return view.control_volume ? when_due(view, NodeStep::RemoveVolumes)
                : view.leftovers    ? NodeAction{NodeStep::Forget, std::nullopt}
                                    : NodeAction{};
-    if (view.final_receipt.empty()) return when_due(view, NodeStep::FinalSync);
+    const bool unsaved = view.final_receipt.empty() && !planted("agent.no-final-sync");
+    if (unsaved) return when_due(view, NodeStep::FinalSync);
     // Only the controller's stored copy of exactly this receipt allows to remove the files (W28). An ended
     // container that still exists keeps the volumes in use.
     const bool confirmed =
         view.confirmed_receipt == view.final_receipt && view.container == ContainerState::absent;
-    return confirmed ? when_due(view, NodeStep::RemoveVolumes) : NodeAction{};
+    const bool may_go = confirmed || planted("agent.removes-unconfirmed");
+    return may_go ? when_due(view, NodeStep::RemoveVolumes) : NodeAction{};
 }
 
 } // namespace

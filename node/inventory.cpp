@@ -1,6 +1,7 @@
 #include "node/inventory.hpp"
 
 #include "controller/base/log.hpp"
+#include "controller/base/planted.hpp"
 #include "node/reporter.hpp"
 
 #include <charconv>
@@ -43,7 +44,7 @@ docker::EventStreamOptions event_options()
 /// Whether `fresh` says more about the workspace than `old`.
 bool newer(const ContainerReport& fresh, const ContainerReport& old)
 {
-    if (old.state == ContainerState::absent) return true;
+    if (old.state == ContainerState::absent || planted("inventory.last-listed-counts")) return true;
     if (fresh.incarnation != old.incarnation) return fresh.incarnation > old.incarnation;
     return fresh.state == ContainerState::running && old.state != ContainerState::running;
 }
@@ -174,7 +175,7 @@ awaitable<> Inventory::look()
         co_return;
     }
     // An engine that just came back may have nothing to show yet.
-    if (found.empty() && !parts_.empty() && !doubted_) {
+    if (found.empty() && !parts_.empty() && !doubted_ && !planted("inventory.believes-empty-lists")) {
         doubted_ = true;
         co_await clock_.sleep(kSecondOpinion);
         poked_ = true;

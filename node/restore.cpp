@@ -1,6 +1,7 @@
 // S3 → folder at the start of a workspace.
 
 #include "controller/base/log.hpp"
+#include "controller/base/planted.hpp"
 #include "node/filters.hpp"
 #include "node/sync_parts.hpp"
 
@@ -119,6 +120,7 @@ awaitable<> restore_files(SyncContext& context)
     status.restoreFiles = status.restoreBytes = status.restoredFiles = status.restoredBytes = 0;
     if (context.changed) context.changed();
     auto listing = co_await context.store.list();
+    if (planted("restore.noted-too-early")) context.journal.set_fact(kRestoredFact, "before it was done");
     const auto skipped = drop_unsafe(listing.files);
     const auto tree = co_await fetch_tree(context, listing);
     auto wanted = in_order(listing.files, context.journal.files());

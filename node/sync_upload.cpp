@@ -1,6 +1,7 @@
 // Folder → S3: batches of files are copied out of the folder, and the copies go up.
 
 #include "controller/base/log.hpp"
+#include "controller/base/planted.hpp"
 #include "node/file_copy.hpp"
 #include "node/filters.hpp"
 #include "node/sync_parts.hpp"
@@ -181,9 +182,11 @@ awaitable<> send(SyncContext& context, Staging& staging)
     co_await save_old_versions(context, staging);
     std::vector<PutItem> items;
     for (const auto& file : staging.files) items.push_back(put_item(context, file));
+    if (planted("sync.noted-before-it-is-sent"))
+        for (const auto& file : staging.files) context.journal.put(file.path, entry_of(file, file.taken.hashes.md5));
     const auto results = co_await context.store.put(std::move(items));
     for (std::size_t i = 0; i < results.size(); ++i)
-        if (results[i].outcome == Outcome::Done)
+        if (results[i].outcome == Outcome::Done || planted("sync.refused-is-sent"))
             context.journal.put(staging.files[i].path, entry_of(staging.files[i], results[i].etag));
     co_await commit(context);
     throw_general_failure(results);

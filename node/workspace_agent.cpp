@@ -1,6 +1,7 @@
 #include "node/workspace_agent.hpp"
 
 #include "controller/base/log.hpp"
+#include "controller/base/planted.hpp"
 #include "node/control_volume.hpp"
 #include "node/file_copy.hpp"
 
@@ -92,7 +93,9 @@ NodeView WorkspaceAgent::view() const
     view.leftovers = std::filesystem::exists(folder_, ignored);
     view.restored = restored_;
     view.control_current = control_is_current();
-    if (final_incarnation_ == workspace_.status.incarnation) view.final_receipt = final_receipt_;
+    const bool of_this_start =
+        final_incarnation_ == workspace_.status.incarnation || planted("agent.receipt-of-an-earlier-start");
+    if (of_this_start) view.final_receipt = final_receipt_;
     view.now = parts_.clock.tick();
     view.sync_due = asked_for_sync() ? view.now : sync_due_;
     view.retry_after = retry_after_;
@@ -151,7 +154,8 @@ awaitable<> WorkspaceAgent::attempt(NodeStep next)
 void WorkspaceAgent::failed(NodeStep next, const std::string& problem)
 {
     ++failures_;
-    retry_after_ = parts_.clock.tick() + with_jitter(retry_delay(failures_));
+    const auto pause = planted("agent.no-back-off") ? Duration{0} : retry_delay(failures_);
+    retry_after_ = parts_.clock.tick() + with_jitter(pause);
     activity_->dirty = true;
     log::warning("a step failed and is tried again",
         {{"workspace", workspace_.metadata.name}, {"step", to_string(next)}, {"failures", failures_},

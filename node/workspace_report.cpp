@@ -1,11 +1,10 @@
 // What the agent sees beside the files: probes, usage, and the report made of everything.
 
 #include "controller/base/log.hpp"
+#include "controller/base/planted.hpp"
 #include "node/news.hpp"
 #include "node/prober.hpp"
 #include "node/workspace_agent.hpp"
-
-#include <filesystem>
 
 #include <sys/stat.h>
 
@@ -18,7 +17,7 @@ namespace {
 constexpr Duration kProbeLimit = std::chrono::seconds{2};
 constexpr Duration kEditorLimit = std::chrono::seconds{10};
 /// While a workspace comes up every moment counts; one that doesn't come up must not cost much.
-constexpr Duration kEagerProbe{150};
+constexpr Duration kEagerProbe{50};
 constexpr Duration kPatientProbe = std::chrono::seconds{1};
 constexpr Duration kEagerFor = std::chrono::seconds{60};
 constexpr Duration kUsageInterval = std::chrono::seconds{10};
@@ -73,8 +72,7 @@ awaitable<Tick> WorkspaceAgent::probe_once()
         probed_id_ = run;
         probing_since_ = parts_.clock.tick();
     }
-    const auto netns =
-        parts_.config.netns_dir + "/" + std::filesystem::path(local_.sandbox).filename().string();
+    const auto netns = netns_path(parts_.config, local_.sandbox);
     const auto checks = co_await parts_.world.probe(netns, kProbeLimit);
     // A slot has the time that its user will not have: its editor has been opened once before it is warm.
     if (health_.status == HealthState::starting && checks.codeServer && checks.vnc &&
@@ -111,8 +109,7 @@ awaitable<> WorkspaceAgent::usage_loop()
         sampled = id;
         if (!id.empty()) {
             try {
-                auto netns = parts_.config.netns_dir + "/" +
-                             std::filesystem::path(local_.sandbox).filename().string();
+                auto netns = netns_path(parts_.config, local_.sandbox);
                 const auto stats = co_await parts_.meter.measure(id, local_.pid, std::move(netns));
                 const CpuSample now{stats.cpu_stats.cpu_usage.total_usage, parts_.clock.tick()};
                 if (local_.container.id == id) usage_ = container_usage(stats, before, now);
@@ -133,6 +130,7 @@ void WorkspaceAgent::heed_end()
     if (ended == 0 || ended == told_end_) return;
     told_end_ = ended;
     end_look_ = parts_.inventory.ask();
+    if (planted("agent.earlier-list-is-the-last")) end_look_ = parts_.inventory.answered();
 }
 
 void WorkspaceAgent::note_list()

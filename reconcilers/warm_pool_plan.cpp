@@ -1,5 +1,7 @@
 #include "reconcilers/warm_pool_plan.hpp"
 
+#include "controller/base/planted.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -223,7 +225,8 @@ Duration PoolPlanner::pause() const
 
 void PoolPlanner::grow()
 {
-    const auto missing = st_.wanted - std::int64_t(live_.size());
+    const auto there = planted("pool.counts-only-warm") ? warm(false) : std::int64_t(live_.size());
+    const auto missing = st_.wanted - there;
     if (missing <= 0 || seen_.obstacle || resting() || pause() > Duration{0}) return;
     auto fits = std::min(missing, room());
     missing_for_memory_ = missing - fits;

@@ -4,6 +4,7 @@
 #include "api/types/proxy_routes.hpp"
 #include "api/types/warm_pool.hpp"
 #include "controller/base/log.hpp"
+#include "controller/base/planted.hpp"
 #include "controller/runtime/conditions.hpp"
 #include "metrics/metrics.hpp"
 #include "reconcilers/workspace_report.hpp"
@@ -72,7 +73,7 @@ awaitable<Action> WorkspaceReconciler::reconcile(Workspace& workspace)
 awaitable<Action> WorkspaceReconciler::finalize(Workspace& workspace)
 {
     const auto plan = co_await step(workspace);
-    if (plan.finished) co_return Action::wait();
+    if (plan.finished || planted("workspace.finalizer-too-early")) co_return Action::wait();
     co_return Action::again(plan.next_look.value_or(settings_.life.safety_net));
 }
 
@@ -152,7 +153,7 @@ awaitable<std::optional<docker::Service>> WorkspaceReconciler::service_of(const 
     const bool expected = !workspace.status.serviceName.empty();
     const bool leaving =
         workspace.status.phase == Phase::stopping && clock_.now() - last_change(workspace) < kDoubt;
-    if (!expected && !leaving) co_return std::nullopt;
+    if ((!expected && !leaving) || planted("workspace.trusts-its-cache")) co_return std::nullopt;
     auto live = co_await docker_.find_service(name);
     if (live) observed_.poke();
     co_return live;

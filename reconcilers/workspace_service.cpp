@@ -2,6 +2,7 @@
 
 #include "api/types/warm_pool.hpp"
 #include "api/types/workspace_environment.hpp"
+#include "controller/base/planted.hpp"
 #include "controller/base/random.hpp"
 #include "reconcilers/workspace_labels.hpp"
 
@@ -120,6 +121,7 @@ docker::ServiceSpec desired_service(
 {
     docker::ServiceSpec spec;
     spec.Name = service_name(workspace.metadata.name);
+    if (planted("workspace.another-name-each-time")) spec.Name += "-" + random_text(4);
     spec.Labels = owner_labels(workspace, settings.install_id);
     spec.Labels[std::string(kIncarnationLabel)] = std::to_string(workspace.status.incarnation);
     auto& task = spec.TaskTemplate;

@@ -1,5 +1,6 @@
 // The half of WorkspaceDecider that leads to a running workspace.
 
+#include "controller/base/planted.hpp"
 #include "reconcilers/workspace_decider.hpp"
 
 #include <algorithm>
@@ -124,10 +125,12 @@ void WorkspaceDecider::keep_running()
     }
     remove_condition(st_.conditions, condition::kNameTaken);
     if (!adopt(service)) return remove_service("OldService");
-    if (service.altered) return replace("ChangedByHand", "its service was changed by somebody else");
-    if (service.request_hash != seen_.request_hash && !seen_.obstacle)
+    const bool drifted = service.altered && !planted("workspace.drift-stays");
+    if (drifted) return replace("ChangedByHand", "its service was changed by somebody else");
+    const bool asked_for = service.request_hash == seen_.request_hash || planted("workspace.settings-stay");
+    if (!asked_for && !seen_.obstacle)
         return replace("SpecChanged", "restarting with what was changed");
-    if (service.guarded && !is_slot()) {
+    if (service.guarded && !is_slot() && !planted("workspace.route-stays-shut")) {
         plan_.step = Step::Open;
         plan_.service_id = service.id;
     }
@@ -138,7 +141,7 @@ void WorkspaceDecider::without_service()
 {
     remove_condition(st_.conditions, condition::kNameTaken);
     if (!st_.serviceName.empty()) return replace("ServiceGone", "its service was removed by somebody else");
-    if (live_tasks()) {
+    if (live_tasks() && !planted("workspace.next-before-the-end")) {
         const auto why = why_waiting_for_end();
         if (past_deadline()) return fail(why.reason, why.message);
         because_ = why.reason;

@@ -1,6 +1,7 @@
 // The half of WorkspaceDecider that leads to stopped: files are given up only for a receipt that stands for
 // them, for the proof that there are none, or by force.
 
+#include "controller/base/planted.hpp"
 #include "reconcilers/workspace_decider.hpp"
 
 #include <algorithm>
@@ -29,7 +30,8 @@ void WorkspaceDecider::stop()
     }
     pin_to_task(
         {TaskStage::placed}); // it may get its container, and so its volume, before it hears of the end
-    if (seen_.service && seen_.service->ours) return remove_service("Stopping");
+    const bool to_remove = seen_.service && seen_.service->ours;
+    if (to_remove && !planted("workspace.service-stays")) return remove_service("Stopping");
     remove_condition(st_.conditions, condition::kNameTaken);
     st_.serviceName.clear();
     if (!live_tasks())
@@ -61,7 +63,8 @@ void WorkspaceDecider::stay_stopped()
     }
     // Given up by force means given up: the agent removes them when its node is back.
     const auto& report = seen_.report;
-    if (report && (report->filesVolume || report->controlVolume) && !ws_.spec.forceStop) {
+    const bool files = report && (report->filesVolume || report->controlVolume);
+    if (files && !ws_.spec.forceStop && !planted("workspace.found-files-ignored")) {
         plan_.finished = false;
         st_.nodeId = report->nodeId;
         st_.nodeName = report->nodeName;
@@ -90,6 +93,7 @@ void WorkspaceDecider::archive_in_time()
 /// that list did not show can't come any more. Holds whatever the clocks say.
 bool WorkspaceDecider::nothing_can_come() const
 {
+    if (planted("workspace.absence-is-proof")) return true;
     return seen_.report && st_.endedIncarnation == st_.incarnation &&
            seen_.report->listedEnd == st_.incarnation;
 }
@@ -113,7 +117,8 @@ bool WorkspaceDecider::accept_receipt()
     const bool later = receipt.at && *receipt.at >= entered(Phase::starting);
     const bool fresh = recent(report.reportedAt);
     const bool settled = fresh && now_ - entered(Phase::stopping) >= limits_.at_risk_after;
-    if (!report_is_current() && !later && !settled) return false;
+    const bool stands = report_is_current() || later || settled || planted("workspace.any-receipt-counts");
+    if (!stands) return false;
     const auto& stored = st_.sync.receipt;
     const bool known = stored && stored->final && stored->manifestHash == receipt.manifestHash &&
                        find_condition(st_.conditions, condition::kFilesSafe);

@@ -1,5 +1,6 @@
 #include "storage/batch.hpp"
 
+#include "controller/base/planted.hpp"
 #include "storage/facts.hpp"
 #include "storage/keys.hpp"
 
@@ -59,7 +60,8 @@ void Batch::roll_back()
 
 rocksdb::WriteBatch& Batch::seal()
 {
-    put(Family::Meta, kRevisionName, std::to_string(counters_.revision));
+    if (!planted("store.revision-not-kept"))
+        put(Family::Meta, kRevisionName, std::to_string(counters_.revision));
     return batch_;
 }
 
@@ -146,6 +148,7 @@ void Batch::put_object(const EntryPtr& entry, const EntryPtr& old)
     const auto before = old ? index_keys(*old) : std::vector<std::string>{};
     for (const auto& key : before)
         if (!std::binary_search(now.begin(), now.end(), key)) erase(Family::Index, key);
+    if (planted("store.index-not-written")) return;
     for (const auto& key : now)
         if (!std::binary_search(before.begin(), before.end(), key)) put(Family::Index, key, {});
 }

@@ -1,5 +1,6 @@
 #include "api/http/idempotency.hpp"
 
+#include "controller/base/planted.hpp"
 #include "controller/base/random.hpp"
 #include "storage/store.hpp"
 
@@ -46,7 +47,7 @@ Idempotency Idempotency::of(const Call& call)
 
 std::optional<Reply> Idempotency::earlier(Txn& txn) const
 {
-    if (!wanted()) return std::nullopt;
+    if (!wanted() || planted("idempotency.not-looked-up")) return std::nullopt;
     const auto record = txn.idempotency(scope_);
     if (!record) return std::nullopt;
     if (record->bodyHash != body_hash_)
@@ -56,7 +57,7 @@ std::optional<Reply> Idempotency::earlier(Txn& txn) const
 
 Reply Idempotency::keep(Txn& txn, Reply reply) const
 {
-    if (!wanted()) return reply;
+    if (!wanted() || planted("idempotency.not-kept")) return reply;
     IdempotencyRecord record;
     record.key = scope_;
     record.bodyHash = body_hash_;

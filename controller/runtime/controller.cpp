@@ -1,6 +1,7 @@
 #include "controller/runtime/controller.hpp"
 
 #include "controller/base/log.hpp"
+#include "controller/base/planted.hpp"
 
 namespace berth {
 
@@ -96,7 +97,8 @@ void ControllerCore::on_commit(const Change& change)
         } else {
             const auto now = fingerprint(detail::metadata_of(*change.entry));
             const auto [seen, fresh] = seen_.try_emplace(key, now);
-            if (fresh || std::exchange(seen->second, now) != now) wake(key);
+            const bool news = fresh || std::exchange(seen->second, now) != now;
+            if (news && !planted("controller.change-wakes-nobody")) wake(key);
         }
     }
     for (const auto& source : sources_.store)
@@ -107,7 +109,7 @@ void ControllerCore::on_commit(const Change& change)
 void ControllerCore::on_observed(const docker::ObservedChange& change)
 {
     for (const auto& source : sources_.docker)
-        if (source.type == change.type)
+        if (source.type == change.type && !planted("controller.docker-wakes-nobody"))
             for (const auto& key : source.keys(change)) wake(key);
 }
 
@@ -170,7 +172,7 @@ void ControllerCore::finish(const Queue::Item& item, const RunOutcome& outcome)
         queue_.done(item.key, Verdict::again(outcome.after));
         break;
     case RunOutcome::Kind::Failed:
-        queue_.done(item.key, Verdict::back_off());
+        queue_.done(item.key, planted("controller.error-is-the-end") ? Verdict::rest() : Verdict::back_off());
         break;
     case RunOutcome::Kind::Stalled:
         queue_.done(item.key, Verdict::again(options_.stalled_retry));

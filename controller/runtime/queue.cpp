@@ -1,5 +1,6 @@
 #include "controller/runtime/queue.hpp"
 
+#include "controller/base/planted.hpp"
 #include "controller/base/random.hpp"
 
 namespace berth {
@@ -52,6 +53,8 @@ void Queue::add(const Key& key, Priority priority, Duration delay)
         put(position, wish);
         break;
     case Place::Running:
+        if (planted("queue.forgets-while-it-runs")) break;
+        if (planted("queue.key-runs-twice")) return put(position, wish);
         slot.again = slot.again ? merge(*slot.again, wish) : wish;
         break;
     case Place::Delayed:
@@ -173,6 +176,7 @@ std::optional<Queue::Wish> Queue::wish_after(Slot& slot, Verdict verdict)
     ++slot.failures;
     ++retries_;
     const Wish wish{now + jittered(back_off_.delay(slot.failures)), slot.wish.priority};
+    if (planted("queue.no-back-off")) return Wish{now, slot.wish.priority};
     if (!again) return wish;
     // A failing run may cause the very change that wakes its key: never try again without any pause.
     again->due = std::max(again->due, now + back_off_.delay(1));
