@@ -73,7 +73,8 @@ def berth_side(bench, folder):
     command = [bench.bin / "bench_routes", folder / "store", port, key, ADDRESS]
     with running(command, folder / "routes.log", stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         wait_until(lambda: answers(port, "/api/v1/traefik/config", key=key), 10, "start of bench_routes")
-        with traefik.started(bench, folder / "http", lambda web: traefik.static_config(web, port, key)) as web:
+        with traefik.started(
+                bench, folder / "http", lambda web: traefik.static_config(web, folder, port, key)) as web:
             yield Berth(process, web)
         process.stdin.close()
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -88,7 +89,7 @@ def file_side(bench, folder):
     path = watched / "routes.yml"
     provider = f"  file:\n    filename: {path}\n    watch: true\n"
     path.write_text('{"http":{"routers":{"none":{"rule":"Host(`none.invalid`)","service":"noop@internal"}}}}', "utf-8")
-    config = lambda web: traefik.with_provider(traefik.static_config(web), provider)
+    config = lambda web: traefik.with_provider(traefik.static_config(web, folder), provider)
     with traefik.started(bench, folder / "file", config) as web:
         yield File(path, web)
 
@@ -125,7 +126,7 @@ def swarm_times(bench, folder, rounds=5, period=15):
     engine = Engine(bench.engine)
     name = "berth-bench-route"
     provider = f"  swarm:\n    endpoint: unix://{bench.engine}\n    exposedByDefault: false\n"
-    config = lambda web: traefik.with_provider(traefik.static_config(web), provider).replace(
+    config = lambda web: traefik.with_provider(traefik.static_config(web, folder), provider).replace(
         "  entryPoint: web\n", "  manualRouting: true\n")
     times = []
     with engine.scratch(name) as network, traefik.started(bench, folder / "swarm", config) as web:

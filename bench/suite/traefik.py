@@ -2,6 +2,7 @@
 
 import contextlib
 import socket
+import subprocess
 import time
 from pathlib import Path
 
@@ -17,11 +18,20 @@ def program(bench):
     return path
 
 
-def static_config(port, api_port=0, key=""):
+def default_certificate(folder):
+    """The file that an install makes for it."""
+    file = folder / "traefik-tls.yml"
+    folder.mkdir(parents=True, exist_ok=True)
+    script = "source deploy/lib/common.sh; source deploy/lib/values.sh; default_certificate"
+    file.write_bytes(subprocess.run(["bash", "-c", script], cwd=ROOT, check=True, stdout=subprocess.PIPE).stdout)
+    return file
+
+
+def static_config(port, folder, api_port=0, key=""):
     """charts/berth/traefik.yml.in, with this machine's addresses: what an install runs."""
     text = (ROOT / "charts/berth/traefik.yml.in").read_text(encoding="utf-8")
     changes = {'address: ":80"': f'address: "127.0.0.1:{port}"', "http://berthd:3001/": f"http://127.0.0.1:{api_port}/",
-               "@PROXY_KEY@": key}
+               "@PROXY_KEY@": key, "/run/secrets/traefik-tls.yml": str(default_certificate(folder))}
     for old, new in changes.items():
         if old not in text:
             raise RuntimeError(f"charts/berth/traefik.yml.in has no {old!r} any more: the benchmark must follow")
@@ -30,8 +40,8 @@ def static_config(port, api_port=0, key=""):
 
 
 def with_provider(text, provider):
-    """The same file with another provider in the place of the HTTP one."""
-    kept, _ = text.split("  http:\n", 1)
+    """The same file with another provider in the place of ours."""
+    kept, _ = text.split("  # The certificate for hosts", 1)
     return kept + provider
 
 

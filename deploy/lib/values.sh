@@ -74,11 +74,22 @@ node:node:$(openssl rand -hex 32)
 traefik:proxy:$(openssl rand -hex 32)"
         write_once "$dir/s3-key" <<<"$(openssl rand -hex 10)
 $(openssl rand -hex 20)"
+        write_once "$dir/traefik-tls.yml" < <(default_certificate)
         key_of_role node >"$dir/node-key"
         sed "s/@PROXY_KEY@/$(key_of_role proxy)/" "$(repo_root)/charts/berth/traefik.yml.in" >"$dir/traefik.yml"
         sed "s/@ACCESS_KEY@/$(s3_access_key)/; s/@SECRET_KEY@/$(s3_secret_key)/" \
             "$(repo_root)/charts/berth/s3.json.in" >"$dir/s3.json"
     )
+}
+
+# default_certificate: Traefik's configuration with a certificate signed by itself, key and all.
+default_certificate() {
+    local both
+    both=$(openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 3650 -subj /CN=berth \
+        -keyout /dev/stdout 2>/dev/null)
+    printf 'tls:\n  stores:\n    default:\n      defaultCertificate:\n'
+    printf '        certFile: |\n%s\n' "$(sed -n '/BEGIN CERT/,/END CERT/s/^/          /p' <<<"$both")"
+    printf '        keyFile: |\n%s\n' "$(sed -n '/BEGIN PRIV/,/END PRIV/s/^/          /p' <<<"$both")"
 }
 
 # key_of_role ROLE: the first key with that role.
@@ -89,7 +100,8 @@ s3_secret_key() { sed -n 2p "$(keys_dir)/s3-key"; }
 # keys_export: the files of the stack's secrets and the hashes that name them.
 keys_export() {
     local pair file var
-    for pair in api-keys:API_KEYS node-key:NODE_KEY s3-key:S3_KEY s3.json:S3_CONFIG traefik.yml:TRAEFIK; do
+    for pair in api-keys:API_KEYS node-key:NODE_KEY s3-key:S3_KEY s3.json:S3_CONFIG traefik.yml:TRAEFIK \
+        traefik-tls.yml:TRAEFIK_TLS; do
         file=$(keys_dir)/${pair%%:*}
         var=BERTH_SECRET_${pair##*:}
         export "${var}_FILE=$file" "${var}_HASH=$(sha256sum "$file" | cut -c1-12)"

@@ -81,3 +81,12 @@ def test_an_unclaimed_one_opens_to_nobody_while_berthd_is_away(install, slot):
             answer = install.page(url)
             assert answer.status >= 400 and slot["metadata"]["name"] not in answer.text, answer
     assert install.page(slot["status"]["urls"]["codeServer"]).status == 404
+
+
+def test_the_proxy_has_a_certificate_of_its_own(docker, install):
+    """Without one it makes an RSA key at each change of a route, which takes longer than the change."""
+    container = docker.service_containers(install.service("traefik"))[0]
+    wait_until(lambda: "*file.Provider" in docker.logs(container), 30, "Traefik reads the file with its certificate")
+    complaints = [line for line in docker.logs(container).splitlines()
+                  if "ERR" in line and ("file" in line or "ertificate" in line or "tls" in line)]
+    assert not complaints

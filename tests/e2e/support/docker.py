@@ -41,6 +41,12 @@ class Docker:
         return self.lines("ps", "-q", *([] if running else ["-a"]), "--no-trunc",
                           f"--filter=label=com.docker.swarm.service.name={service}")
 
+    def logs(self, container):
+        """Everything that it said, on both streams."""
+        done = subprocess.run(["docker", "-H", self.host, "logs", container], stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, timeout=30, check=True)
+        return done.stdout.decode(errors="replace")
+
     def kill_service(self, service):
         """kill -9 of a service's process. Returns the ids of what was killed."""
         found = self.service_containers(service)
