@@ -32,17 +32,36 @@ void HealthAction::mount(Router& router)
         .tag = "Health"};
     doc.open = true;
     router.get("/api/health", std::move(doc), &HealthAction::health, this);
+    Doc ready{.summary = "Whether Berth takes writes",
+        .description = "503 while the disk of the store refuses (CAPACITY_EXCEEDED: it is full, else STORE_READ_ONLY). "
+                       "Reads go on then, and so does every workspace.",
+        .tag = "Health"};
+    ready.open = true;
+    ready.errors = {503};
+    router.get("/readyz", std::move(ready), &HealthAction::ready, this);
 }
 
 awaitable<HealthAnswer> HealthAction::health(Call call)
 {
     HealthAnswer answer;
     answer.docker = docker_();
-    answer.status = answer.docker.reachable ? HealthWord::healthy : HealthWord::degraded;
+    answer.store = store_.write_problem().empty() ? StoreWord::ok : StoreWord::readOnly;
+    const bool good = answer.docker.reachable && answer.store == StoreWord::ok;
+    answer.status = good ? HealthWord::healthy : HealthWord::degraded;
     answer.uptime = std::chrono::duration_cast<std::chrono::seconds>(clock_.tick() - started_).count();
     const bool reader = !call.principal.anonymous() && call.principal.role != Role::proxy;
     if (reader) summarise(answer);
     co_return answer;
+}
+
+awaitable<ReadyAnswer> HealthAction::ready(Call)
+{
+    try {
+        if (!store_.write_problem().empty()) co_await store_.try_to_write();
+    } catch (const Error& error) {
+        throw HttpError{503, wire_code(error), error.what(), {{"Retry-After", "5"}}};
+    }
+    co_return ReadyAnswer{};
 }
 
 void HealthAction::summarise(HealthAnswer& answer) const

@@ -1,5 +1,5 @@
 #pragma once
-// GET /api/health (W5, W36): open to everybody; with a key also what the cluster uses.
+// GET /api/health (W5, W36) and GET /readyz: open to everybody; health with a key also says what the cluster uses.
 
 #include "api/actions/workspace_cache.hpp"
 #include "api/http/router.hpp"
@@ -16,8 +16,8 @@ BOOST_DESCRIBE_STRUCT(DockerHealth, (), (reachable, version))
 
 enum class HealthWord { healthy, degraded };
 BOOST_DESCRIBE_ENUM(HealthWord, healthy, degraded)
-enum class StoreWord { ok };
-BOOST_DESCRIBE_ENUM(StoreWord, ok)
+enum class StoreWord { ok, readOnly };
+BOOST_DESCRIBE_ENUM(StoreWord, ok, readOnly)
 
 struct CpuSummary {
     double usage = 0;     ///< cores busy
@@ -55,6 +55,13 @@ struct HealthAnswer {
 };
 BOOST_DESCRIBE_STRUCT(HealthAnswer, (), (status, docker, store, uptime, cpu, memory, disk, containers))
 
+enum class ReadyWord { ready };
+BOOST_DESCRIBE_ENUM(ReadyWord, ready)
+struct ReadyAnswer {
+    ReadyWord status = ReadyWord::ready;
+};
+BOOST_DESCRIBE_STRUCT(ReadyAnswer, (), (status))
+
 /// Owned by main; I/O thread. `docker` is asked at each request and must not block.
 class HealthAction {
 public:
@@ -63,6 +70,8 @@ public:
 
     void mount(Router& router);
     awaitable<HealthAnswer> health(Call call);
+    /// Whether writes are taken. Asking is also what finds out that a disk takes them again.
+    awaitable<ReadyAnswer> ready(Call call);
 
 private:
     void summarise(HealthAnswer& answer) const;

@@ -29,7 +29,7 @@ const std::map<unsigned, const char*> kMeanings{
     {503, "A limit is reached or a part is away; try again later."},
     {504, "A part did not answer in time; the outcome is not known."},
     {505, "Only HTTP/1.1 and HTTP/1.0 are spoken."},
-    {507, "There is no capacity left."},
+    {507, "The disk of the store is full."},
 };
 
 /// What the server says before it knows what a request is about, or of a body that it did not expect.
@@ -89,6 +89,7 @@ std::set<unsigned> errors_of(const Route& route)
     errors.insert(route.doc.errors.begin(), route.doc.errors.end());
     // A write needs the store's disk; a long poll ends when the server does.
     if (route.method != "GET" || route.doc.long_poll) errors.insert(503);
+    if (route.method != "GET") errors.insert(507);
     return errors;
 }
 
@@ -117,7 +118,7 @@ std::string error_name(unsigned status) { return "Error" + std::to_string(status
 json::object error_response(unsigned status)
 {
     auto headers = headers_of_every_answer();
-    if (status == 429 || status == 503)
+    if (status == 429 || status == 503 || status == 507)
         headers["Retry-After"] = {{"description", "seconds"}, {"required", true},
             {"schema", {{"type", "integer"}, {"minimum", 1}}}};
     if (status == 401) headers["WWW-Authenticate"] = text_header("how to authenticate", true);

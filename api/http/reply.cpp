@@ -90,6 +90,8 @@ HttpError::HttpError(unsigned status, std::string wire_code, const std::string& 
 unsigned http_status(const Error& error) noexcept
 {
     if (const auto* direct = dynamic_cast<const HttpError*>(&error)) return direct->status();
+    // The one refusal with a status of its own that comes from below the API: a full disk.
+    if (error.wire_code() == "CAPACITY_EXCEEDED") return 507;
     return mapping_of(error.code()).status;
 }
 
