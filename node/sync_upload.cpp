@@ -22,6 +22,8 @@ constexpr int kPatience = 3;
 constexpr std::size_t kManyRefused = 100;
 /// So often somebody else may be quicker at the same object before the next round tries again.
 constexpr int kConflictTries = 5;
+/// An object that is refused because it is there, and is found missing more often than this, is not there.
+constexpr int kBelievedMissing = 2;
 
 struct Staged {
     std::string path;
@@ -140,6 +142,7 @@ PutItem put_item(const SyncContext& context, const Staged& file)
 /// yet.
 awaitable<bool> settle_conflict(SyncContext& context, Staged file)
 {
+    int missed = 0;
     for (int attempt = 0; attempt < kConflictTries; ++attempt) {
         Paths paths(1, file.path);
         const auto present = co_await context.store.head(std::move(paths));
@@ -164,6 +167,10 @@ awaitable<bool> settle_conflict(SyncContext& context, Staged file)
             context.last_conflict =
                 "somebody else wrote " + printable(file.path) + " too; their version is " + printable(other);
             context.compare_soon = true;
+        } else if (++missed > kBelievedMissing) {
+            // For a server that keeps folders one that is empty is in the way of "only if there is nothing" for
+            // minutes, and nothing is what there is.
+            file.expect.kind = Expect::Kind::Anything;
         }
         std::vector<PutItem> item;
         item.push_back(put_item(context, file));

@@ -33,7 +33,7 @@ public:
         std::string content;
         std::string etag;
         Time modified;
-        std::int64_t mtime = 0;
+        std::optional<std::int64_t> mtime{}; ///< unset: who wrote it told none
         std::optional<Time> written{};
         Object& operator=(const std::string& text) // as somebody who is not Berth would write it
         {
@@ -53,7 +53,10 @@ public:
     }
 
     std::map<std::string, Object> objects; ///< by key below the prefix
-    std::string failure;                   ///< thrown by every call while set
+    /// As SeaweedFS, for which a folder is something: nothing can be made there on the condition that there
+    /// is nothing, and for long after its last object is gone.
+    std::set<std::string> folders;
+    std::string failure; ///< thrown by every call while set
     bool honours_conditions = true;
     int lists = 0;
     std::int64_t requests = 0;
@@ -68,6 +71,14 @@ public:
     {
         for (const auto& [key, content] : files) objects[key] = {content, md5_of(content), modified};
     }
+    /// As an upload in parts: the version is one of the parts, not of the content.
+    void put_in_parts(const std::string& key, const std::vector<std::string>& parts, Time modified = {})
+    {
+        std::string content, sums;
+        for (const auto& part : parts) content += part, sums += md5_of(part);
+        objects[key] = {content, md5_of(sums) + "-" + std::to_string(parts.size()), modified};
+    }
+    /// As HEAD tells it.
     RemoteFile remote(const std::string& key) const
     {
         const auto& object = objects.at(key);
@@ -76,6 +87,13 @@ public:
             .modified = object.modified,
             .mtime = object.mtime,
             .written = object.written};
+    }
+    /// As a list tells it: without what is kept with the object.
+    RemoteFile listed(const std::string& key) const
+    {
+        const auto& object = objects.at(key);
+        return {
+            .size = std::int64_t(object.content.size()), .etag = object.etag, .modified = object.modified};
     }
     /// As SeaweedFS: what is no text, and parts that are too long for a file's name.
     std::optional<Error> refusal(const std::string& key) const
@@ -103,7 +121,7 @@ public:
         ++bucket_.lists;
         Listing listing;
         Strays strays; // S3Store's own tests look at these
-        for (const auto& [key, object] : bucket_.objects) sort_in(listing, strays, key, bucket_.remote(key));
+        for (const auto& [key, object] : bucket_.objects) sort_in(listing, strays, key, bucket_.listed(key));
         co_return listing;
     }
     awaitable<RemoteFiles> head(Paths paths) override
@@ -168,8 +186,8 @@ public:
         for (const auto& item : items) {
             check("DELETE", item.path);
             const auto key = key_of_path(item.path);
-            const bool changed = !item.etag.empty() && bucket_.honours_conditions &&
-                                 bucket_.objects.contains(key) && !bucket_.holds(key, item.etag);
+            const bool changed =
+                !item.etag.empty() && bucket_.honours_conditions && !bucket_.holds(key, item.etag);
             if (!changed) bucket_.objects.erase(key);
             results.push_back({.outcome = changed ? Outcome::Changed : Outcome::Done});
         }
@@ -182,11 +200,22 @@ public:
         for (const auto& [key, object] : bucket_.objects) {
             if (!key.starts_with(kTrashFolder)) continue;
             const auto rest = key.substr(kTrashFolder.size());
-            found.push_back({rest.substr(0, 21), path_of_key(rest.substr(22)), bucket_.remote(key)});
+            if (rest.size() <= 22 || rest[10] != '/' || rest[21] != '/')
+                continue; // "2026-11-21/083400.123/…"
+            found.push_back({rest.substr(0, 21), path_of_key(rest.substr(22)), bucket_.listed(key)});
         }
         co_return found;
     }
-    awaitable<> empty_trash(std::string) override { co_return; }
+    awaitable<> empty_trash(std::string date) override
+    {
+        check("LIST", ".berth/trash/");
+        std::erase_if(bucket_.objects, [&](const auto& one) {
+            if (!one.first.starts_with(kTrashFolder)) return false;
+            const auto rest = one.first.substr(kTrashFolder.size());
+            return rest.find('/') == 10 && rest.substr(0, 10) < date;
+        });
+        co_return;
+    }
     awaitable<bool> conditional() override
     {
         check("PROBE", "");
@@ -206,7 +235,8 @@ private:
         const auto key = key_of_path(item.path);
         if (auto refusal = bucket_.refusal(key)) return {.failure = std::move(refusal)};
         const bool there = bucket_.objects.contains(key);
-        if (expect.kind == Expect::Kind::Absent && there) return {.outcome = Outcome::Changed};
+        if (expect.kind == Expect::Kind::Absent && (there || bucket_.folders.contains(key)))
+            return {.outcome = Outcome::Changed};
         if (expect.kind == Expect::Kind::Version && !bucket_.holds(key, expect.etag))
             return {.outcome = Outcome::Changed};
         MemoryBucket::Object object{
@@ -214,6 +244,8 @@ private:
         if (hash_file(item.file).sha256 != item.sha256 || std::int64_t(object.content.size()) != item.size)
             throw std::logic_error("what is sent is not what was said: " + item.path);
         bucket_.objects[key] = object;
+        for (auto at = key.find('/'); at != std::string::npos; at = key.find('/', at + 1))
+            bucket_.folders.insert(key.substr(0, at));
         return {Outcome::Done, object.etag, {}, {}};
     }
     void check(const std::string& method, const std::string& path)

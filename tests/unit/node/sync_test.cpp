@@ -44,6 +44,21 @@ TEST_F(SyncTest, OverwrittenAndDeletedFilesGoToTheTrash)
 }
 
 // W26
+// SeaweedFS says for minutes that something is there, when a folder was.
+TEST_F(SyncTest, AFolderThatBecameAFileIsSaved)
+{
+    restore();
+    write("a/b/c.txt", "inside");
+    sync();
+    std::filesystem::remove_all(temp / "volume/a");
+    write("a", "a file now");
+    sync(true);
+    EXPECT_EQ(store.objects.at("a"), "a file now");
+    EXPECT_FALSE(store.objects.contains("a/b/c.txt"));
+    EXPECT_EQ(status.conflicts, 0);
+    EXPECT_EQ(user_objects(), 1u);
+}
+
 TEST_F(SyncTest, NothingGoesUpBeforeTheRestoreIsComplete)
 {
     store.put({{"a.txt", "one"}, {"b.txt", "two"}});
