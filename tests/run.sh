@@ -23,7 +23,7 @@ Suites, in order:
   fuzz       the corpora of the fuzzers and some mutations of them; tests/fuzz.sh searches for hours
   sim        100 runs of the simulated installation, each with its own faults; tests/sim.sh runs more, or one step by step
   api        the API by its own OpenAPI document: linted, then fuzzed against a berthd without an engine
-  contract   the Docker client against a real engine of its own
+  contract   the Docker client against a real engine of its own, the sync's S3 client against a SeaweedFS; their fakes too
   images     the images, each as it is
   e2e        an install of its own through deploy/setup-local.sh, used, broken and taken down again
 

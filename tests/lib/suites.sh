@@ -117,11 +117,11 @@ no_machine_traces() {
     ! git grep -nIP '(/home/(?!dev/)[a-z]+/|https?://(registry\.npmjs\.org|pypi\.org|files\.pythonhosted\.org))' -- . ':!tests/lib/suites.sh'
 }
 
-# ctest's own summary counts tests; the JUnit file is what is added up.
+# ctest's own summary counts tests; the JUnit file is what is added up. `beside`: a script that runs it beside something.
 run_ctest() {
     local name=$1
     shift
-    ctest --preset "$BERTH_PRESET" --output-junit "$results/$name.xml" --no-tests=error "$@"
+    ${beside:-} ctest --preset "$BERTH_PRESET" --output-junit "$results/$name.xml" --no-tests=error "$@"
 }
 
 suite_unit() { run_ctest unit -j "$(nproc)" -LE contract; }
@@ -156,7 +156,7 @@ suite_contract() {
     engine_up
     swarm_init
     ensure_image base
-    BERTH_TEST_DOCKER_HOST=$DOCKER_HOST BERTH_TEST_IMAGE=$(image_ref base) run_ctest contract -j 1 -L contract
+    BERTH_TEST_DOCKER_HOST=$DOCKER_HOST BERTH_TEST_IMAGE=$(image_ref base) beside=tests/with_seaweedfs.sh run_ctest contract -j 1 -L contract
 }
 
 suite_images() {
