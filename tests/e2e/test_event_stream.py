@@ -1,10 +1,8 @@
 """Docker's event stream cut, half-open or swallowing events: everything converges within one relist all the same."""
 
-import os
-
 import pytest
 
-from support.relays.docker_relay import DockerRelay
+from support.relays.docker_relay import behind_relay
 from support.wait import wait_until
 
 RELIST = 30
@@ -13,17 +11,8 @@ MARGIN = 30
 
 @pytest.fixture(scope="module")
 def docker_relay(install):
-    path = os.path.join(install.home, "docker-relay.sock")
-    relay = DockerRelay(path, install.exports["DOCKER_HOST"].removeprefix("unix://"))
-    install.deploy(BERTH_ENGINE_SOCKET=path)
-    try:
-        wait_until(install.api.healthy, 60, "berthd is back behind the relay")
-        wait_until(relay.event_streams, 30, "berthd listens to events")
+    with behind_relay(install, "BERTH_ENGINE_SOCKET", "berthd") as relay:
         yield relay
-    finally:
-        install.deploy()
-        wait_until(install.api.healthy, 60, "berthd is back on the socket itself")
-        relay.close()
 
 
 @pytest.fixture

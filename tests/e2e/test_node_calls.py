@@ -1,26 +1,16 @@
 """What the agent of a node asks its engine for while workspaces rest."""
 
-import os
-
 import pytest
 
-from support.relays.docker_relay import DockerRelay
+from support.relays.docker_relay import behind_relay
 from support.wait import wait_until
 
 
 @pytest.fixture(scope="module")
 def node_relay(install):
     """Between the agent and the engine: notes every call."""
-    path = os.path.join(install.home, "node-relay.sock")
-    relay = DockerRelay(path, install.exports["DOCKER_HOST"].removeprefix("unix://"))
-    install.deploy(BERTH_NODE_ENGINE_SOCKET=path)
-    try:
-        wait_until(relay.event_streams, 60, "the agent is back behind the relay")
+    with behind_relay(install, "BERTH_NODE_ENGINE_SOCKET", "berth-node") as relay:
         yield relay
-    finally:
-        install.deploy()
-        wait_until(install.api.healthy, 60, "berthd is there")
-        relay.close()
 
 
 def use(api, workspace):

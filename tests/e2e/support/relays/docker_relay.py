@@ -3,9 +3,28 @@
 Other calls pass untouched. Runs inside the test process; berthd gets its socket by a value of the stack.
 """
 
+import contextlib
 import os
 import socket
 import threading
+
+from support.wait import wait_until
+
+
+@contextlib.contextmanager
+def behind_relay(install, setting, listener):
+    """A relay between the engine and the program that finds its socket by `setting` of the stack."""
+    path = os.path.join(install.home, listener + "-relay.sock")
+    relay = DockerRelay(path, install.exports["DOCKER_HOST"].removeprefix("unix://"))
+    install.deploy(**{setting: path})
+    try:
+        wait_until(install.api.healthy, 60, "berthd is there, with the relay")
+        wait_until(relay.event_streams, 60, f"{listener} listens to events through the relay")
+        yield relay
+    finally:
+        install.deploy()
+        wait_until(install.api.healthy, 60, "berthd is back, without the relay")
+        relay.close()
 
 
 class DockerRelay:
