@@ -7,7 +7,8 @@ Faults::Faults(std::uint64_t seed, const FakeClock& clock)
       clock_(clock),
       ways_(seed, "ways of messages")
 {
-    for (const auto* port : {"docker", "api", "s3", "traefik", "events", "engine", "berthd", "node"}) {
+    for (const auto* port :
+        {"docker", "api", "s3", "traefik", "events", "engine", "berthd", "node", "lists"}) {
         Dice dice(seed, port);
         const auto rate = dice.chance(600) ? unsigned(1 + dice.below(60)) : 0;
         ports_.insert({port, {dice, rate, 0}});
@@ -44,7 +45,7 @@ Duration Faults::latency()
     const bool slow = ways_.chance(20) && slow_ && on_;
     const auto usual = ways_.between(Duration{0}, Duration{5});
     const auto long_one = ways_.between(Duration{500}, Duration{15'000});
-    return slow && !without_.contains("slow messages") ? long_one : usual;
+    return slow && !without_.contains("slow-messages") ? long_one : usual;
 }
 
 } // namespace berth::sim

@@ -31,9 +31,14 @@ public:
 private:
     Status keep()
     {
-        const std::lock_guard lock(env_.mutex_);
-        if (env_.stopped_) return env_.refused();
-        env_.synced_[name_] = size_;
+        const bool commit = name_.ends_with(".log") && std::this_thread::get_id() == env_.writer_;
+        if (commit) env_.on_commit(false);
+        {
+            const std::lock_guard lock(env_.mutex_);
+            if (env_.stopped_) return env_.refused();
+            env_.synced_[name_] = size_;
+        }
+        if (commit) env_.on_commit(true);
         return Status::OK();
     }
     ForgetfulEnv& env_;
@@ -119,6 +124,18 @@ Status ForgetfulEnv::RenameFile(const std::string& from, const std::string& to)
         synced_.erase(from);
     }
     return target()->RenameFile(from, to);
+}
+
+Status ForgetfulEnv::LockFile(const std::string&, rocksdb::FileLock** lock)
+{
+    *lock = new rocksdb::FileLock; // as RocksDB wants it
+    return Status::OK();
+}
+
+Status ForgetfulEnv::UnlockFile(rocksdb::FileLock* lock)
+{
+    delete lock;
+    return Status::OK();
 }
 
 } // namespace berth::sim

@@ -3,11 +3,13 @@
 
 #include <rocksdb/env.h>
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <random>
 #include <string>
+#include <thread>
 
 namespace berth::sim {
 
@@ -22,6 +24,10 @@ public:
     /// again.
     void recover(std::mt19937_64& random);
 
+    /// Told of each sync of the store's log, before and after it, on the thread that writes: the store's own ones are
+    /// not meant.
+    std::function<void(bool after)> on_commit = [](bool) {};
+
     rocksdb::Status NewWritableFile(const std::string& name, std::unique_ptr<rocksdb::WritableFile>* file,
         const rocksdb::EnvOptions& options) override;
     rocksdb::Status ReopenWritableFile(const std::string& name, std::unique_ptr<rocksdb::WritableFile>* file,
@@ -30,6 +36,9 @@ public:
         std::unique_ptr<rocksdb::WritableFile>* file, const rocksdb::EnvOptions& options) override;
     rocksdb::Status DeleteFile(const std::string& name) override;
     rocksdb::Status RenameFile(const std::string& from, const std::string& to) override;
+    /// A lock goes with the process that has it, and here processes end without a word.
+    rocksdb::Status LockFile(const std::string& name, rocksdb::FileLock** lock) override;
+    rocksdb::Status UnlockFile(rocksdb::FileLock* lock) override;
 
 private:
     class File;
@@ -37,6 +46,7 @@ private:
     rocksdb::Status wrap(rocksdb::Status status, const std::string& name, std::uint64_t size,
         std::unique_ptr<rocksdb::WritableFile>* file);
 
+    const std::thread::id writer_ = std::this_thread::get_id();
     std::mutex mutex_;
     bool stopped_ = false;
     std::map<std::string, std::uint64_t> synced_; ///< bytes, by file

@@ -109,29 +109,4 @@ bool Judge::converged(std::string& why) const
     return true;
 }
 
-void Judge::at_rest()
-{
-    auto& store = *world_.controller->store();
-    for (const auto& service : world_.engine.services()) {
-        const auto uid = service.Spec.Labels.find(std::string(kUidLabel));
-        if (uid == service.Spec.Labels.end()) continue;
-        bool owned = false;
-        for (const auto& workspace : store.list<Workspace>())
-            owned = owned || workspace.metadata.uid == uid->second;
-        if (!owned) throw Violation("I5 no-orphans", "service " + service.Spec.Name + " has no object");
-    }
-    for (const auto& [workspace, promise] : users_.promises) {
-        if (promise.want == Promise::Want::Running) continue;
-        for (const auto& [name, text] : promise.files)
-            if (!saved(promise, name, text))
-                throw Violation("P4 files-are-saved", workspace + " is at rest, but S3 has not " + name);
-    }
-    std::int64_t warm = 0;
-    for (const auto& workspace : store.list<Workspace>())
-        warm += workspace.status.phase == Phase::warm ? 1 : 0;
-    if (warm != std::int64_t(world_.pool_size))
-        throw Violation(
-            "I9 the-pool-is-full", std::to_string(warm) + " of " + std::to_string(world_.pool_size));
-}
-
 } // namespace berth::sim

@@ -14,11 +14,21 @@ public:
     ~Judge();
 
     /// Throws Violation when something is not as it must be at rest.
-    void at_rest();
+    void at_rest() const;
     /// Whether everything is where it is wanted; `why` says what is not.
     bool converged(std::string& why) const;
 
 private:
+    // At rest (judge_rest.cpp).
+    bool exists(const std::string& uid) const;
+    void nothing_is_left_over() const;
+    void files_are_there() const;
+    void receipts_are_true() const;
+    void one_for_each_start() const;
+    void services_are_as_wanted() const;
+    void no_edit_is_lost() const;
+    void pool_is_full() const;
+
     void safety();
     void at_most_one_container() const;
     void foreign_things_stay() const;

@@ -175,6 +175,7 @@ awaitable<HttpResponse> DockerLink::send(HttpRequest request)
 {
     const auto what = caller_.name() + " docker " + name_of(request);
     const auto fault = world_.faults.draw("docker");
+    world_.called(what);
     const auto deadline = request.deadline.value_or(kDefaultDeadline);
     co_await world_.clock().sleep(world_.faults.latency());
     if (fault != CallFault::None) world_.note(what + " fault " + std::to_string(int(fault)));
@@ -185,9 +186,14 @@ awaitable<HttpResponse> DockerLink::send(HttpRequest request)
     }
     if (fault == CallFault::ErrorBefore) co_return HttpResponse{500, {}, R"({"message":"injected"})"};
     const bool reads = request.method == "GET";
+    std::uint64_t effect = 0;
+    if (!reads) effect = co_await world_.effects.before(caller_.name(), "docker " + name_of(request));
+    const auto list = Views::is_list(request) ? caller_.name() + " " + request.target : "";
     auto response = co_await world_.engine.send(std::move(request));
+    if (!list.empty()) world_.look_back(list, what, response);
     if (!reads) world_.note(what + " -> " + std::to_string(response.status));
     world_.engine_touched();
+    if (!reads) co_await world_.effects.after(caller_.name(), effect);
     if (fault == CallFault::ErrorAfter) co_return HttpResponse{500, {}, R"({"message":"injected"})"};
     if (fault == CallFault::HangAfter) co_await world_.clock().sleep(deadline);
     if (fault == CallFault::LostAfter || fault == CallFault::HangAfter) lost(what);
@@ -212,8 +218,12 @@ awaitable<Reply> ApiLink::call(HttpRequest request, std::shared_ptr<Pipe> pipe)
 {
     const auto what = caller_.name() + " api " + name_of(request);
     const auto fault = world_.faults.draw("api");
+    world_.called(what);
     const auto deadline = request.deadline.value_or(kDefaultDeadline);
     co_await world_.clock().sleep(world_.faults.latency());
+    const bool tells = caller_.name() == "node" && request.method != "GET";
+    std::uint64_t effect = 0;
+    if (tells) effect = co_await world_.effects.before(caller_.name(), "api " + name_of(request));
     if (fault == CallFault::Refused || fault == CallFault::ErrorBefore || !world_.serving())
         throw Error{Errc::Unavailable, what + ": refused"};
     if (fault == CallFault::Hang) {
@@ -235,6 +245,7 @@ awaitable<Reply> ApiLink::call(HttpRequest request, std::shared_ptr<Pipe> pipe)
     }
     if (exchange->broken) lost(what);
     world_.note(what + " -> " + std::to_string(exchange->reply->status));
+    if (tells) co_await world_.effects.after(caller_.name(), effect);
     if (fault != CallFault::None) lost(what);
     co_await world_.clock().sleep(world_.faults.latency());
     co_return *exchange->reply;

@@ -65,21 +65,25 @@ awaitable<> Users::one_call()
 {
     const auto drawn = dice_.below(100);
     const auto workspace = any_workspace(dice_);
-    if (drawn < 20 && promises.size() < kMostWorkspaces) co_return co_await start_new();
+    if (drawn < 20 && promises.size() < kMostWorkspaces) {
+        start_together();
+        co_return co_await start_new(++calls);
+    }
     if (workspace.empty()) co_return;
-    if (drawn < 60) co_return write_file();
+    if (drawn < 56) co_return write_file(workspace);
+    if (drawn < 60) co_return edit_together(workspace);
     if (drawn < 72) co_return co_await ask(workspace, Promise::Want::Stopped);
     if (drawn < 90) co_return co_await ask(workspace, Promise::Want::Running);
     if (drawn < 94) co_return co_await ask(workspace, Promise::Want::Deleted);
     co_await api_.send(request("POST", "/api/containers/" + workspace + (drawn < 97 ? "/sync" : "/restart")));
 }
 
-awaitable<> Users::start_new()
+awaitable<> Users::start_new(std::uint64_t number)
 {
-    const auto prefix = "p" + std::to_string(calls);
+    const auto prefix = "p" + std::to_string(number);
     auto start =
         request("POST", "/api/containers/start", R"({"s3Bucket":"demo","s3Prefix":")" + prefix + R"("})");
-    start.headers.set("Idempotency-Key", "start-" + std::to_string(calls));
+    start.headers.set("Idempotency-Key", "start-" + std::to_string(number));
     for (int attempt = 0; attempt < 20; ++attempt) {
         auto again = start;
         std::optional<HttpResponse> response;
@@ -137,9 +141,8 @@ awaitable<> Users::insist(std::string workspace, Promise::Want want)
 }
 
 /// Somebody works in a workspace: only where a container runs can anything be written.
-void Users::write_file()
+void Users::write_file(const std::string& workspace)
 {
-    const auto workspace = any_workspace(dice_);
     const auto containers = world_.containers_of(workspace);
     const bool running =
         std::any_of(containers.begin(), containers.end(), [](const auto& one) { return one.State.Running; });
@@ -172,7 +175,8 @@ awaitable<> Users::for_a_while(Duration lasts, std::function<void()> end)
 void Users::one_accident()
 {
     static const Faults::Names names{"a container is killed", "a service is removed by hand",
-        "events are cut", "events are not sent", "restarted", "away"};
+        "events are cut", "events are not sent", "restarted", "away", "a service is changed by hand",
+        "restarted, and its first lists are empty"};
     auto& faults = world_.faults;
     if (const auto drawn = faults.pick("engine", names, 8)) {
         auto& dice = faults.dice("engine");
@@ -191,6 +195,17 @@ void Users::one_accident()
         if (*drawn == 5) {
             world_.engine_up = false;
             program_.spawn(for_a_while(lasts, [this] { world_.engine_up = true; }));
+        }
+        if (*drawn == 6) program_.spawn(change_by_hand(workspace));
+        if (*drawn == 7) {
+            world_.engine.restart();
+            world_.engine.cut_events();
+            world_.engine_up = false;
+            const auto blank = dice.between(Duration{0}, Duration{1'500});
+            program_.spawn(for_a_while(Duration{2'000}, [this, blank] {
+                world_.engine_up = true;
+                world_.views.empty_until = world_.clock().tick() + blank;
+            }));
         }
         world_.engine_touched();
     }

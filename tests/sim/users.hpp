@@ -12,7 +12,11 @@ struct Promise {
     std::string prefix;
     /// Files as they were last written while its container ran.
     std::map<std::string, std::string> files{};
+    std::int64_t edits = 0; ///< of its settings, that were acknowledged
 };
+
+/// How many edits have reached the object.
+std::int64_t edits_in(const Workspace& workspace);
 
 /// Owned by the run.
 class Users {
@@ -27,6 +31,11 @@ public:
     void begin(Tick end);
     /// Asks until berthd says yes; used when all faults are over.
     awaitable<> insist(std::string workspace, Promise::Want want);
+    /// Asks until a workspace is promised; the same number is the same call.
+    awaitable<> start_new(std::uint64_t number);
+    /// Somebody works in a workspace, if it runs.
+    void write_file(const std::string& workspace);
+    ApiLink& api() noexcept { return api_; }
     Program& program() noexcept { return program_; }
     Dice& dice() noexcept { return dice_; }
 
@@ -38,9 +47,12 @@ private:
     awaitable<> people(Tick end);
     awaitable<> accidents(Tick end);
     awaitable<> one_call();
-    awaitable<> start_new();
+    // users_together.cpp
+    void start_together();
+    void edit_together(const std::string& workspace);
+    awaitable<> edit(std::string workspace);
+    awaitable<> change_by_hand(std::string workspace);
     awaitable<> ask(std::string workspace, Promise::Want want);
-    void write_file();
     void one_accident();
     std::string any_workspace(Dice& dice);
 
@@ -51,6 +63,7 @@ private:
     Dice dice_; ///< for what people do
     Dice luck_; ///< for when something happens to the programs
     ApiLink api_{world_, program_, std::string(kUserKey)};
+    docker::Client by_hand_{world_.engine, world_.clock()};
 };
 
 } // namespace berth::sim

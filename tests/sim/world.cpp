@@ -37,6 +37,7 @@ World::World(std::uint64_t its_seed, bool print)
 {
     pool_size = std::uint32_t(scheduler.below(3));
     scheduler.after_step = [this] { after_step(); };
+    disk.on_commit = [this](bool after) { commit(after); };
     outside.spawn(engine_time());
 }
 
@@ -76,6 +77,7 @@ std::vector<docker::Container> World::containers_of(const std::string& workspace
 void World::after_step()
 {
     if (scheduler.steps > kMostSteps) violated("I13 no-hot-loop", "the run does not come to rest");
+    kill_doomed();
     if (!std::exchange(touched_, false)) return;
     const auto& present = engine.volumes();
     for (const auto& [name, volume] : present)
@@ -203,7 +205,9 @@ awaitable<> Controller::run()
             world_.violated("I2 revisions-are-dense",
                 std::to_string(change.revision) + " after " + std::to_string(world_.acknowledged));
         world_.acknowledged = change.revision;
+        world_.committed(change);
     });
+    world_.opened(world_.acknowledged, store_->revision());
     world_.acknowledged = store_->revision();
     const auto install = co_await prepare_store(*store_, config_);
     auto keys =
@@ -230,8 +234,12 @@ public:
     }
     awaitable<ItemResults> put(std::vector<PutItem> items) override
     {
-        auto what = "PUT " + (items.empty() ? "" : items.front().path);
-        return around(std::move(what), store_.put(std::move(items)));
+        ItemResults results;
+        for (auto& item : items) {
+            std::vector<PutItem> one{item};
+            results.push_back(co_await alone("PUT " + item.path, store_.put(std::move(one))));
+        }
+        co_return results;
     }
     awaitable<ItemResults> get(std::vector<GetItem> items) override
     {
@@ -239,12 +247,21 @@ public:
     }
     awaitable<ItemResults> copy(std::vector<CopyItem> items) override
     {
-        return around("COPY", store_.copy(std::move(items)));
+        ItemResults results;
+        for (auto& item : items) {
+            std::vector<CopyItem> one{item};
+            results.push_back(co_await alone("COPY " + item.to, store_.copy(std::move(one))));
+        }
+        co_return results;
     }
     awaitable<ItemResults> remove(std::vector<RemoveItem> items) override
     {
-        auto what = "DELETE " + (items.empty() ? "" : items.front().path);
-        return around(std::move(what), store_.remove(std::move(items)));
+        ItemResults results;
+        for (auto& item : items) {
+            std::vector<RemoveItem> one{item};
+            results.push_back(co_await alone("DELETE " + item.path, store_.remove(std::move(one))));
+        }
+        co_return results;
     }
     awaitable<std::vector<TrashedFile>> list_trash() override
     {
@@ -255,9 +272,24 @@ public:
     std::int64_t requests() const override { return store_.requests(); }
 
 private:
+    /// A write of one object: what fails is its result.
+    awaitable<ItemResult> alone(std::string what, awaitable<ItemResults> work)
+    {
+        const auto effect = co_await world_.effects.before("node", "s3 " + what);
+        ItemResult result;
+        try {
+            const auto results = co_await around(what, std::move(work));
+            result = results.at(0);
+        } catch (const Error& error) {
+            result.failure = error;
+        }
+        co_await world_.effects.after("node", effect);
+        co_return result;
+    }
     template <class T> awaitable<T> around(std::string what, awaitable<T> work)
     {
         const auto fault = world_.faults.draw("s3");
+        world_.called("s3 " + what);
         co_await world_.clock().sleep(world_.faults.latency());
         if (fault == CallFault::Refused || fault == CallFault::ErrorBefore || fault == CallFault::Hang)
             fail(what);

@@ -6,8 +6,11 @@
 #include "node/node_agent.hpp"
 #include "tests/fakes/fake_engine.hpp"
 #include "tests/fakes/memory_bucket.hpp"
+#include "tests/sim/effects.hpp"
 #include "tests/sim/forgetful_env.hpp"
 #include "tests/sim/links.hpp"
+#include "tests/sim/pace.hpp"
+#include "tests/sim/views.hpp"
 
 #include <map>
 #include <memory>
@@ -107,9 +110,17 @@ public:
     void kill_agent();
     void start_agent();
 
+    /// I13: every call of a program to the outside is told here.
+    void called(const std::string& what)
+    {
+        if (pace_.too_fast(what, clock().tick())) violated("I13 no-hot-loop", what + " again and again");
+    }
+
     // ---- the engine
     /// Something may be different there: looked at after this step.
     void engine_touched() { touched_ = true; }
+    /// A list has been answered: perhaps with what was true before, or with nothing.
+    void look_back(const std::string& call, const std::string& what, HttpResponse& response);
     std::string volume_folder(const std::string& volume) const;
     /// Of a workspace, by its name.
     std::vector<docker::Container> containers_of(const std::string& workspace) const;
@@ -121,6 +132,8 @@ public:
     Trace trace;
     Faults faults;
     TemporaryFolder folder;
+    Effects effects;
+    Views views;
     Program outside{scheduler, "world"}; ///< users and the engine's own time
     FakeEngine engine;
     bool engine_up = true;
@@ -132,12 +145,20 @@ public:
     std::uint32_t pool_size = 0;
     /// Told of a volume that is about to go away with what is in it.
     std::function<void(const std::string& volume)> volume_goes = [](const std::string&) {};
+    /// Told of each commit as it is announced, and of a store that is opened: of what had been announced, and where it is.
+    std::function<void(const Change&)> committed = [](const Change&) {};
+    std::function<void(Revision told, Revision at)> opened = [](Revision, Revision) {};
     std::function<void()> inspect = [] {}; ///< after each step that touched the engine
 
 private:
     awaitable<> engine_time();
     void after_step();
+    void commit(bool after);
+    void kill_doomed();
+    awaitable<> come_back(std::string victim);
     bool touched_ = false;
+    Pace pace_;
+    std::uint64_t commit_ = 0; ///< number of the effect
     std::set<std::string> volumes_; ///< that have a folder
 };
 
