@@ -1,9 +1,12 @@
 #include "controller/app.hpp"
 
 #include "api/http/server.hpp"
+#include "controller/backups.hpp"
 #include "controller/base/log.hpp"
 #include "controller/base/version.hpp"
 #include "controller/berthd.hpp"
+
+#include <sys/resource.h>
 
 namespace berth {
 
@@ -34,15 +37,39 @@ HttpClientOptions docker_transport_options(const Config& config)
     return options;
 }
 
+/// The store and Docker have theirs whatever clients do: a flush that finds no descriptor would make the
+/// store read-only.
+std::size_t descriptors_for_clients()
+{
+    constexpr rlim_t kOurs = 400; // RocksDB's max_open_files and what else there is
+    constexpr rlim_t kLeast = 64;
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return kLeast;
+    limit.rlim_cur = limit.rlim_max;
+    (void)::setrlimit(RLIMIT_NOFILE, &limit);
+    (void)::getrlimit(RLIMIT_NOFILE, &limit);
+    return limit.rlim_cur > kOurs + kLeast ? limit.rlim_cur - kOurs : kLeast;
+}
+
 ServerOptions server_options(const Config& config, Metrics& metrics, Executor work)
 {
     ServerOptions options;
     options.address = config.listen_address;
     options.port = config.port;
+    options.max_connections = std::min(options.max_connections, descriptors_for_clients());
     options.rate_limit_per_minute = config.rate_limit_per_minute;
     options.work = std::move(work);
     options.metrics = &metrics;
     return options;
+}
+
+BackupSettings backup_settings(const Config& config)
+{
+    BackupSettings settings;
+    settings.folder = config.backup_dir.empty() ? config.data_dir + "/backups" : config.backup_dir;
+    settings.interval = config.backup_interval;
+    settings.keep = config.backup_keep;
+    return settings;
 }
 
 } // namespace
@@ -57,17 +84,23 @@ struct App::Parts {
           buckets(executors.work, clock, bucket_check_settings(config)),
           berthd({executors.io, clock, docker, traefik, buckets}, config, std::move(keys), metrics, store,
               install_id),
+          backups(store, clock, executors.work, backup_settings(config)),
           server(executors.io, clock, berthd.router(), berthd.authenticator(),
               server_options(config, metrics, executors.work)),
-          tasks(executors.io)
-    {}
+          tasks(executors.io),
+          upkeep(executors.io)
+    {
+        backups.mount(berthd.router());
+    }
 
     HttpClient docker;
     HttpClient traefik;
     S3BucketCheck buckets;
     Berthd berthd;
+    Backups backups;
     Server server;
     TaskGroup tasks;
+    TaskGroup upkeep; ///< has no end of its own
 };
 
 App::App(Executors executors, Config config, std::vector<ConfiguredKey> keys)
@@ -96,6 +129,7 @@ awaitable<> App::run()
             "berthd serves", {{"version", kVersion}, {"port", int(parts_->server.port())}, {"install", id}});
         parts_->tasks.spawn("server", parts_->server.run());
         parts_->tasks.spawn("converge", parts_->berthd.converge());
+        parts_->upkeep.spawn("backups", parts_->backups.run());
         while (!stopping_) co_await stopped_.wait();
         log::info("berthd stops");
     }
@@ -119,8 +153,10 @@ awaitable<> App::open_store()
 
 awaitable<> App::close()
 {
+    parts_->upkeep.cancel();
     parts_->berthd.stop();
     co_await parts_->server.stop();
+    co_await parts_->upkeep.join();
     // Reconciliations that run get the manager's own grace; before that, waiting for Docker has no end of its
     // own.
     if (parts_->berthd.started()) co_await parts_->tasks.join();

@@ -156,6 +156,7 @@ Berthd::Berthd(Ports ports, const Config& config, std::vector<ConfiguredKey> key
       explain_(workspaces_, config.start_timeout),
       container_files_(store, workspaces_, ports_.clock),
       health_(store, workspaces_, ports_.clock, [this] { return docker_health(); }),
+      recovery_(store, [this] { return kept_services(); }),
       authenticator_(std::move(keys), store)
 {
     mount();
@@ -172,6 +173,7 @@ void Berthd::mount()
     explain_.mount(router_);
     container_files_.mount(router_);
     health_.mount(router_);
+    recovery_.mount(router_);
     extend_.mount(router_);
     usage_.mount(router_);
     dashboard_.mount(router_);
@@ -197,8 +199,22 @@ awaitable<Reply> Berthd::metrics(Call)
     metrics_.docker_objects.with({"service"}).Set(double(observed_.services().size()));
     metrics_.docker_objects.with({"task"}).Set(double(observed_.tasks().size()));
     metrics_.docker_objects.with({"node"}).Set(double(observed_.nodes().size()));
+    metrics_.docker_objects.with({"service-without-object"}).Set(double(orphans_.unowned().size()));
     metrics_.docker_objects.with({"network"}).Set(double(observed_.networks().size()));
     co_return Reply::text(200, metrics_.serialize(), std::string(Metrics::kContentType));
+}
+
+std::vector<KeptService> Berthd::kept_services() const
+{
+    std::vector<KeptService> kept;
+    for (const auto& service : orphans_.unowned()) {
+        const auto label = [&](std::string_view name) {
+            const auto found = service->Spec.Labels.find(std::string(name));
+            return found == service->Spec.Labels.end() ? std::string{} : found->second;
+        };
+        kept.push_back({service->ID, service->Spec.Name, label(kOrgLabel), label(kNameLabel), label(kUidLabel)});
+    }
+    return kept;
 }
 
 /// Only a workspace that is stopping can be; the others are not looked into.

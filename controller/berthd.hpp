@@ -10,6 +10,7 @@
 #include "api/actions/extend.hpp"
 #include "api/actions/health.hpp"
 #include "api/actions/logs.hpp"
+#include "api/actions/recovery.hpp"
 #include "api/actions/routes.hpp"
 #include "api/actions/s3_requests.hpp"
 #include "api/actions/usage.hpp"
@@ -50,6 +51,8 @@ public:
     /// The workers are running.
     bool started() const noexcept { return manager_.started(); }
     const Router& router() const noexcept { return router_; }
+    /// For routes of App's own, before the server serves.
+    Router& router() noexcept { return router_; }
     const Authenticator& authenticator() const noexcept { return authenticator_; }
 
 private:
@@ -57,6 +60,7 @@ private:
     awaitable<> prepare_swarm();
     awaitable<Reply> metrics(Call call);
     int at_risk() const;
+    std::vector<KeptService> kept_services() const;
     DockerHealth docker_health() const { return {observed_.connected(), engine_version_}; }
 
     Ports ports_;
@@ -88,6 +92,7 @@ private:
     ExplainAction explain_;
     ContainerFiles container_files_;
     HealthAction health_;
+    RecoveryAction recovery_;
     Router router_;
     Authenticator authenticator_;
 };

@@ -6,6 +6,19 @@
 
 namespace berth {
 
+namespace {
+
+void add_backup_settings(std::vector<EnvSetting>& settings, Config& c)
+{
+    settings.push_back(env("BACKUP_DIR", c.backup_dir,
+        "folder of the store's backups; empty: `backups` in DATA_DIR. One on another disk outlives that one"));
+    settings.push_back(env("BACKUP_INTERVAL", c.backup_interval,
+        "how often the store is backed up; 0s: only by POST /api/v1/backups"));
+    settings.push_back(env("BACKUP_KEEP", c.backup_keep, "so many backups are kept"));
+}
+
+} // namespace
+
 std::vector<EnvSetting> config_settings(Config& c)
 {
     std::vector<EnvSetting> settings{
@@ -64,6 +77,7 @@ std::vector<EnvSetting> config_settings(Config& c)
         env("AUDIT_KEEP", c.audit_keep, "how long lines of the audit log are kept; 0 is for ever"),
         env("RELIST_INTERVAL", c.relist_interval, "how often the Swarm is looked at when nothing seems to happen"),
     };
+    add_backup_settings(settings, c);
     add_log_settings(settings, c.log);
     return settings;
 }
@@ -117,6 +131,10 @@ void check(const Config& config, Problems& problems)
         problems.push_back({"ARCHIVE_AFTER", "expected at least 1s"});
     if (config.audit_keep != Duration{0} && config.audit_keep < std::chrono::hours{1})
         problems.push_back({"AUDIT_KEEP", "expected 0 or at least 1h"});
+    if (config.backup_interval != Duration{0} && config.backup_interval < std::chrono::minutes{1})
+        problems.push_back({"BACKUP_INTERVAL", "expected 0 or at least 1m"});
+    if (config.backup_keep < 1 || config.backup_keep > 1000)
+        problems.push_back({"BACKUP_KEEP", "expected 1 to 1000"});
     if (config.relist_interval < std::chrono::seconds{1})
         problems.push_back({"RELIST_INTERVAL", "expected at least 1s"});
     if (config.s3_access_key.empty() != config.s3_secret_key.empty())

@@ -58,6 +58,9 @@ struct Config {
     Duration start_timeout = std::chrono::minutes{5};
     Duration archive_after = std::chrono::hours{24};
     Duration audit_keep = std::chrono::days{90};
+    std::string backup_dir;
+    Duration backup_interval = std::chrono::hours{12};
+    std::uint32_t backup_keep = 5;
     Duration relist_interval = std::chrono::seconds{30};
     LogSettings log;
 };

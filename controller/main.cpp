@@ -2,6 +2,7 @@
 
 #include "controller/app.hpp"
 #include "controller/base/version.hpp"
+#include "controller/tools.hpp"
 
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/thread_pool.hpp>
@@ -14,7 +15,9 @@ namespace {
 int usage(berth::Config& config)
 {
     std::cout << "berthd " << berth::kVersion << ": keeps a Docker Swarm the way its API was told.\n\n"
-              << "berthd [--help | --version | --env-markdown]\n\nEverything is set by environment variables:\n"
+              << "berthd                    serves\n"
+              << berth::kToolsHelp
+              << "berthd --help | --version | --env-markdown\n\nEverything is set by environment variables:\n"
               << berth::describe_environment(berth::config_settings(config));
     return 0;
 }
@@ -72,12 +75,13 @@ int main(int argc, char** argv)
         return 0;
     }
     if (flag == "--help") return usage(config);
-    if (!flag.empty()) {
+    if (!flag.empty() && !berth::is_tool(flag)) {
         std::cerr << "berthd: unknown argument '" << flag << "'; see berthd --help\n";
         return 2;
     }
     try {
         config = berth::load_config(berth::process_environment());
+        if (berth::is_tool(flag)) return berth::run_tool({argv + 1, argv + argc}, config.data_dir);
         auto keys = berth::load_api_keys(
             {config.api_key.reveal(), config.api_keys.reveal(), config.api_keys_file});
         config.log.start();

@@ -2,6 +2,7 @@
 
 #include "api/types/workspace.hpp"
 #include "controller/base/log.hpp"
+#include "storage/rescue.hpp"
 #include "controller/base/planted.hpp"
 
 namespace berth {
@@ -41,6 +42,14 @@ bool OrphanSweeper::is_owned(const docker::Service& service) const
     return owner && owner->uid == label(service, kUidLabel);
 }
 
+void OrphanSweeper::say_kept(std::size_t before) const
+{
+    if (unowned_.empty() || unowned_.size() == before) return;
+    log::warning("the store was restored from a backup: services that it does not know are kept until an administrator ends "
+                 "the recovery",
+        {{"services", unowned_.size()}, {"see", "GET /api/v1/recovery"}});
+}
+
 awaitable<> OrphanSweeper::sweep()
 {
     if (!observed_.synced()) co_return;
@@ -48,16 +57,23 @@ awaitable<> OrphanSweeper::sweep()
     std::map<std::string, Tick> suspects;
     std::vector<std::string> confirmed;
     std::size_t ours = 0;
+    const auto before = std::exchange(unowned_, {}).size();
     for (const auto& service : observed_.services()) {
         if (!is_ours(*service)) continue;
         ++ours;
         if (is_owned(*service)) continue;
+        unowned_.push_back(service);
         const auto known = suspects_.find(service->ID);
         const auto first = known == suspects_.end() ? relist : known->second;
         suspects.emplace(service->ID, first);
         if (first < relist) confirmed.push_back(service->ID);
     }
     suspects_ = std::move(suspects);
+    if (!store_.meta(kRestoredName).empty()) {
+        say_kept(before);
+        co_return;
+    }
+    if (!store_.write_problem().empty()) co_return;
     if (confirmed.size() > kFew && confirmed.size() * 2 > ours) {
         log::error("most services have no workspace: not removing them; is this the right data folder?",
             {{"services", ours}, {"orphans", confirmed.size()}});

@@ -8,6 +8,7 @@
 #include "controller/runtime/conditions.hpp"
 #include "metrics/metrics.hpp"
 #include "reconcilers/workspace_report.hpp"
+#include "storage/rescue.hpp"
 
 namespace berth {
 
@@ -140,6 +141,9 @@ awaitable<WorkspaceReconciler::Look> WorkspaceReconciler::look(const Workspace& 
 
     const auto service = co_await service_of(workspace);
     if (service) seen.service = facts_of(*service, settings_.install_id);
+    // A restored store may not know the one that has the name now.
+    if (service && seen.service->uid != workspace.metadata.uid && !store_.meta(kRestoredName).empty())
+        seen.service->ours = false;
     seen.tasks = tasks_of(workspace, service ? service->ID : "");
     if (!told.node_id.empty()) look_at_node(told.node_id, seen);
     co_return look;

@@ -4,16 +4,32 @@
 #include "storage/wal_check.hpp"
 
 #include <algorithm>
+#include <filesystem>
 
 namespace berth::detail {
 
 rocksdb::Env& env_or_default(rocksdb::Env* env) { return env ? *env : *rocksdb::Env::Default(); }
 
+namespace {
+/// RocksDB also says "not found" of a folder that may not be read; nothing must be made there.
+void refuse_unreadable(rocksdb::Env& env, const std::string& path)
+{
+    if (&env != rocksdb::Env::Default()) return;
+    std::error_code failure;
+    const std::filesystem::directory_iterator folder(path, failure);
+    if (failure && failure != std::errc::no_such_file_or_directory)
+        throw Error{Errc::Unavailable, "database folder " + path + ": " + failure.message()};
+}
+} // namespace
+
 std::optional<std::vector<std::string>> list_folder(rocksdb::Env& env, const std::string& path)
 {
     std::vector<std::string> names;
     const auto status = env.GetChildren(path, &names);
-    if (status.IsNotFound() || status.IsPathNotFound()) return std::nullopt;
+    if (status.IsNotFound() || status.IsPathNotFound()) {
+        refuse_unreadable(env, path);
+        return std::nullopt;
+    }
     check(status, "database folder " + path);
     std::sort(names.begin(), names.end());
     return names;

@@ -93,18 +93,21 @@ awaitable<> Server::run()
     auto state = state_; // outlives this object if it is destroyed first
     if (!state->acceptor.is_open()) listen();
     state->housekeeping.spawn("http deadlines", watch_deadlines());
+    bool said = false;
     while (!state->draining) {
         tcp::socket socket{state->io};
         boost::system::error_code failure;
         co_await state->acceptor.async_accept(socket, asio::redirect_error(asio::use_awaitable, failure));
         if (state->draining) break;
         if (!failure) {
+            said = false;
             take(std::move(socket));
         } else if (failure == asio::error::operation_aborted) {
             co_await detail::throw_if_cancelled();
         } else {
             // Out of file descriptors, most likely: the pending connection would be offered again at once.
-            log::warning("can't accept a connection", {{"error", failure.message()}});
+            if (!std::exchange(said, true))
+                log::warning("can't accept a connection", {{"error", failure.message()}});
             co_await state->clock.sleep(Duration{100});
         }
     }

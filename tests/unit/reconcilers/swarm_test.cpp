@@ -1,6 +1,7 @@
 // Nodes, orphans, and what is made at the start.
 
 #include "reconcilers/node.hpp"
+#include "storage/rescue.hpp"
 #include "tests/unit/reconcilers/workspace_fixture.hpp"
 
 namespace berth {
@@ -55,6 +56,77 @@ TEST_F(WorkspaceTest, AServiceOfAnEarlierWorkspaceOfThatNameIsAnOrphan)
         h.run(sweeper.sweep());
     }
     EXPECT_FALSE(h.engine.service("ws-abc"));
+}
+
+/// A workspace that was made after the backup looks like an orphan, and somebody works in it.
+TEST_F(WorkspaceTest, ARestoredStoreKeepsWhatItDoesNotKnowUntilAnAdministratorEndsTheRecovery)
+{
+    put_workspace("abc");
+    OrphanSweeper sweeper{h.store(), h.docker, h.observed, "install-1"};
+    h.run(h.docker.create_service(service_of("ws-new", our_labels("new", "u1"))));
+    h.run(h.docker.create_service(service_of("ws-other", our_labels("other", "u1", "install-2"))));
+    h.run(h.store().set_meta(std::string(kRestoredName), "2026-11-22T03:00:00Z"));
+    const auto sweep = [&] {
+        for (int i = 0; i < 3; ++i) {
+            h.clock.advance(Duration{1});
+            h.run(h.observed.relist_now());
+            h.run(sweeper.sweep());
+        }
+    };
+    sweep();
+    EXPECT_TRUE(h.engine.service("ws-new"));
+    ASSERT_EQ(sweeper.unowned().size(), 1u) << "what is kept is shown, and nothing foreign";
+    EXPECT_EQ(sweeper.unowned().front()->Spec.Name, "ws-new");
+    h.run(h.store().set_meta(std::string(kRestoredName), ""));
+    sweep();
+    EXPECT_FALSE(h.engine.service("ws-new"));
+    EXPECT_TRUE(sweeper.unowned().empty());
+    EXPECT_TRUE(h.engine.service("ws-abc"));
+}
+
+/// The name was given again after the backup: its service is not the one that the store remembers.
+TEST_F(WorkspaceTest, ARestoredStoreLeavesTheServiceThatHasTakenAName)
+{
+    h.run(h.store().set_meta(std::string(kRestoredName), "2026-11-22T03:00:00Z"));
+    h.run(h.docker.create_service(service_of("ws-abc", our_labels("abc", "made-later"))));
+    put_workspace("abc");
+    h.advance(std::chrono::seconds{60});
+    EXPECT_EQ(label("dev.berth.uid"), "made-later");
+    EXPECT_TRUE(find_condition(ws().status.conditions, condition::kNameTaken));
+    h.run(h.store().set_meta(std::string(kRestoredName), ""));
+    for (int i = 0; i < 5; ++i) h.advance(std::chrono::seconds{5});
+    EXPECT_EQ(label("dev.berth.uid"), ws().metadata.uid);
+}
+
+/// It was restarted after the backup: what runs is not torn down.
+TEST_F(WorkspaceTest, ARestoredStoreAdoptsALaterContainerOfAWorkspace)
+{
+    bring_up("abc");
+    const auto before = ws();
+    edit([](WorkspaceSpec& spec) { request_restart(spec); });
+    for (int i = 0; i < 5 && label("dev.berth.incarnation") != "2"; ++i) {
+        h.engine.run_tasks();
+        report("abc");
+        h.advance(std::chrono::seconds{1});
+    }
+    ASSERT_EQ(label("dev.berth.incarnation"), "2");
+    const auto service = h.engine.service("ws-abc")->ID;
+    auto restore = [before](Txn& txn) {
+        auto back = before;
+        back.metadata.resourceVersion.clear();
+        txn.update(back);
+        back.status = before.status;
+        txn.put_status(back);
+        txn.set_meta(kRestoredName, "2026-11-22T03:00:00Z");
+        return txn.get<Workspace>(key_of(back))->status.incarnation;
+    };
+    ASSERT_EQ(h.transact(restore), 1);
+    h.engine.run_tasks();
+    report("abc");
+    h.advance(std::chrono::seconds{30});
+    ASSERT_TRUE(h.engine.service("ws-abc"));
+    EXPECT_EQ(h.engine.service("ws-abc")->ID, service);
+    EXPECT_EQ(ws().status.incarnation, 2);
 }
 
 TEST_F(WorkspaceTest, AnEmptyStoreDoesNotRemoveASwarmFullOfServices)
