@@ -3,6 +3,7 @@
 #include "controller/base/log.hpp"
 #include "controller/base/planted.hpp"
 #include "controller/base/random.hpp"
+#include "node/told.hpp"
 
 #include <random>
 
@@ -108,7 +109,7 @@ awaitable<> ApiClient::watch_workspaces(WorkspaceListener listener)
     // One object that we can't read must not stop the work on the others.
     const auto decoded = [](const json::object& object) -> std::optional<Workspace> {
         try {
-            return decode_object<Workspace>(json::value(object), Unknown::Ignore);
+            return decode_told<Workspace>(object);
         } catch (const Error& error) {
             log::error("a workspace can't be read", {{"error", error.what()}});
             return std::nullopt;
