@@ -33,6 +33,7 @@ NodeAction finish(const NodeView& view)
                : view.leftovers    ? NodeAction{NodeStep::Forget, std::nullopt}
                                    : NodeAction{};
     const bool unsaved = view.final_receipt.empty() && !planted("agent.no-final-sync");
+    if (unsaved && view.container_may_come) return {}; // what it writes would not be in what is called final
     if (unsaved) return when_due(view, NodeStep::FinalSync);
     // Only the controller's stored copy of exactly this receipt allows to remove the files (W28). An ended
     // container that still exists keeps the volumes in use.

@@ -22,6 +22,9 @@ struct NodeView {
 
     // What is there.
     ContainerState container = ContainerState::absent;
+    /// None was seen of the present start, and nobody has said yet that none can come: "absent" may be what an old
+    /// list shows.
+    bool container_may_come = false;
     bool files_volume = false;
     bool control_volume = false;
     bool leftovers = false; ///< a journal on this node's disk

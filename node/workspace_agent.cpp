@@ -5,6 +5,7 @@
 #include "node/control_volume.hpp"
 #include "node/file_copy.hpp"
 
+#include <algorithm>
 #include <filesystem>
 
 namespace berth {
@@ -27,6 +28,7 @@ WorkspaceAgent::WorkspaceAgent(NodeParts& parts, Workspace workspace)
       probe_wake_(parts.io)
 {
     local_ = parts_.inventory.parts(workspace_.metadata.uid, key_of(workspace_));
+    seen_ = local_.container.incarnation;
     // An agent that restarted after it had removed everything has only this to show for it.
     const bool stopped =
         workspace_.spec.desiredState == DesiredState::stopped || workspace_.metadata.deletionTimestamp;
@@ -67,6 +69,7 @@ void WorkspaceAgent::look()
     const bool other_container =
         now.container.id != local_.container.id || now.container.state != local_.container.state;
     local_ = std::move(now);
+    seen_ = std::max(seen_, local_.container.incarnation);
     if (other_container) {
         usage_.reset();
         probe_wake_.notify_all();
@@ -87,6 +90,8 @@ NodeView WorkspaceAgent::view() const
     const auto& confirmed = workspace_.status.sync.receipt;
     if (confirmed && confirmed->final) view.confirmed_receipt = confirmed->manifestHash;
     view.container = local_.container.state;
+    const auto start = workspace_.status.incarnation;
+    view.container_may_come = seen_ < start && listed_end_ != start;
     view.files_volume = local_.files_volume;
     view.control_volume = local_.control_volume;
     std::error_code ignored;

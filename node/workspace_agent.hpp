@@ -135,6 +135,7 @@ private:
     std::int64_t told_end_ = 0;   ///< status.endedIncarnation, and the look that was asked for because of it
     std::uint64_t end_look_ = 0;
     std::int64_t listed_end_ = 0; ///< that look has been made
+    std::int64_t seen_ = 0;       ///< the newest start of which a container was seen here
 
     Health health_;
     std::string probed_id_;

@@ -138,6 +138,7 @@ void WorkspaceAgent::note_list()
     if (listed_end_ == told_end_ || parts_.inventory.answered() < end_look_) return;
     listed_end_ = told_end_;
     changed();
+    wake_.notify_all();
 }
 
 WorkspaceReportSpec WorkspaceAgent::present() const

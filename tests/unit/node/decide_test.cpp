@@ -139,6 +139,9 @@ TEST(Decide, Table)
                 });
             },
             NodeStep::Wait},
+        {"a list that is older than the container is not its end",
+            [] { return changed(stopping(), [](auto& v) { v.container_may_come = true; }); }, NodeStep::Wait},
+        {"an end that was seen, or told, is one", stopping, NodeStep::FinalSync},
         {"only the control volume is left",
             [] { return changed(stopping(), [](auto& v) { v.files_volume = false; }); },
             NodeStep::RemoveVolumes},
