@@ -142,12 +142,13 @@ suite_fuzz() {
     done
 }
 
-# The same seeds each time, so that a failure is one of this change; half of them on each of two processors.
+# The same runs each time, so that a failure is one of this change; two at a time.
 suite_sim() {
-    local program="build/$BERTH_PRESET/berth_sim" half=$((${BERTH_SIM_SEEDS:-100} / 2)) status=0
-    "$program" --seeds "$half" --tap >"$results/sim-1.tap" &
-    "$program" --from $((half + 1)) --seeds "$half" --tap >"$results/sim-2.tap" || status=$?
-    wait $! || status=$?
+    local program="build/$BERTH_PRESET/berth_sim" status=0
+    "$program" --regressions tests/sim/regressions --jobs 2 --tap >"$results/sim-regressions.tap" || status=$?
+    "$program" --crash-points --jobs 2 --tap >"$results/sim-crashes.tap" || status=$?
+    "$program" --stale-views --jobs 2 --tap >"$results/sim-views.tap" || status=$?
+    "$program" --seeds "${BERTH_SIM_SEEDS:-100}" --jobs 2 --tap >"$results/sim-seeds.tap" || status=$?
     grep -hv '^ok ' "$results"/sim-*.tap || true
     return "$status"
 }
