@@ -106,7 +106,7 @@ json::value Txn::load_present(const KindInfo& kind, const Meta& wanted)
     const auto meta = meta_of(value->as_object());
     const bool stale = !wanted.resourceVersion.empty() && wanted.resourceVersion != meta.resourceVersion;
     const bool another = !wanted.uid.empty() && wanted.uid != meta.uid;
-    if ((stale && !planted("store.if-match-ignored")) || another)
+    if (stale || another)
         throw Error{
             Errc::Conflict, std::string(kind.kind) + " " + to_string(key) +
                                 (another ? " was deleted and made again" : " was changed by somebody else") +
