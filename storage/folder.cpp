@@ -65,6 +65,16 @@ FolderLock::~FolderLock()
     if (lock_) (void)env_.UnlockFile(lock_);
 }
 
+namespace {
+/// "000012.sst" or "000012.log".
+bool is_numbered(const std::string& name)
+{
+    const auto digits = name.find_first_not_of("0123456789");
+    return digits != 0 && digits != std::string::npos &&
+           (name.substr(digits) == ".sst" || name.substr(digits) == ".log");
+}
+} // namespace
+
 bool holds_database(rocksdb::Env& env, const std::string& path)
 {
     const auto names = list_folder(env, path);
@@ -76,7 +86,7 @@ bool holds_database(rocksdb::Env& env, const std::string& path)
                                 " was cut short; nothing was changed. Run `berthd restore BACKUP` again"};
     if (has("CURRENT")) return true;
     for (const auto& name : *names)
-        if (name.ends_with(".sst") || name.ends_with(".log"))
+        if (is_numbered(name))
             throw damaged(path, path + "/CURRENT is missing, and other files of a database are there");
     return false;
 }
