@@ -46,12 +46,16 @@ Clients::Clients(World& world)
     : world_(world),
       program_(world.scheduler, "client"),
       dice_(world.seed, "clients"),
-      api_(world, program_, std::string(kUserKey))
+      api_(world, program_, std::string(kUserKey)),
+      canaries_(world)
 {
-    world_.committed = [this](const Change& change) { log_.add(change); };
+    world_.committed = [this](const Change& change) {
+        log_.add(change);
+        canaries_.learn(change);
+    };
     world_.opened = [this](Revision told, Revision at) { log_.opened(told, at); };
     for (const auto* plural : {"workspacetemplates", "workspaces"})
-        watchers_.push_back(std::make_unique<Watcher>(world_, program_, log_, plural));
+        watchers_.push_back(std::make_unique<Watcher>(world_, program_, log_, canaries_, plural));
 }
 
 Clients::~Clients()
@@ -172,6 +176,7 @@ void Clients::at_rest()
     if (const auto problem = history_.contradiction(); !problem.empty())
         throw Violation("I-linearizable reads-and-writes-are-linearizable", problem);
     for (const auto& watcher : watchers_) watcher->at_rest();
+    canaries_.at_rest();
 }
 
 } // namespace berth::sim

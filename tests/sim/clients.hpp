@@ -4,6 +4,7 @@
 // judged.
 
 #include "tests/sim/history.hpp"
+#include "tests/sim/secrets.hpp"
 #include "tests/sim/world.hpp"
 
 namespace berth::sim {
@@ -31,7 +32,8 @@ private:
 /// One watch of a kind, in all organisations. Owned by Clients.
 class Watcher {
 public:
-    Watcher(World& world, Program& program, const CommitLog& log, std::string plural);
+    Watcher(
+        World& world, Program& program, const CommitLog& log, const Canaries& canaries, std::string plural);
     awaitable<> run();
     /// Throws Violation when something was not told.
     void at_rest() const;
@@ -47,6 +49,7 @@ private:
 
     World& world_;
     const CommitLog& log_;
+    const Canaries& canaries_;
     std::string plural_;
     Dice dice_;
     ApiLink api_;
@@ -79,6 +82,7 @@ private:
     ApiLink api_;
     History history_;
     CommitLog log_;
+    Canaries canaries_;
     std::vector<std::unique_ptr<Watcher>> watchers_;
     std::map<std::string, std::string> versions_; ///< that somebody saw last, by key
     std::uint64_t written_ = 0;

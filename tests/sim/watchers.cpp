@@ -56,9 +56,11 @@ bool CommitLog::untold(Revision revision) const
         [revision](const auto& range) { return range.first <= revision && revision <= range.second; });
 }
 
-Watcher::Watcher(World& world, Program& program, const CommitLog& log, std::string plural)
+Watcher::Watcher(
+    World& world, Program& program, const CommitLog& log, const Canaries& canaries, std::string plural)
     : world_(world),
       log_(log),
+      canaries_(canaries),
       plural_(std::move(plural)),
       dice_(world.seed, "watcher of " + plural_),
       api_(world, program, std::string(kUserKey))
@@ -102,6 +104,7 @@ bool Watcher::take(std::string_view block)
 {
     const auto event = field(block, "event: ");
     if (event.empty()) return true; // a comment
+    canaries_.look("a watch of " + plural_, block);
     const auto data = json::parse(field(block, "data: ")).as_object();
     const auto& object = data.at("object").as_object();
     const auto revision = parse_revision(field(block, "id: "));
