@@ -66,7 +66,7 @@ void Canaries::look(const std::string& where, std::string_view text) const
 {
     for (const auto& [secret, what] : secrets_)
         if (text.find(secret) != std::string_view::npos)
-            world_.violated("I14 secrets-stay-secret", what + " is in " + where);
+            throw Violation("I14 secrets-stay-secret", what + " is in " + where);
 }
 
 void Canaries::at_rest() const

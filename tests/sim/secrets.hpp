@@ -25,9 +25,9 @@ public:
     explicit Canaries(World& world);
     /// Learns the secrets of a workspace that was committed.
     void learn(const Change& change);
-    /// Ends the run when a secret is in the text.
+    /// Throws Violation when a secret is in the text.
     void look(const std::string& where, std::string_view text) const;
-    /// The log, and everything of ours in the engine.
+    /// The log, and everything in the engine. Throws Violation.
     void at_rest() const;
     std::size_t size() const noexcept { return secrets_.size(); }
 
