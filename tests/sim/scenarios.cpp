@@ -70,6 +70,24 @@ awaitable<> remove(Stage& stage)
     co_await stage.users.insist(workspace, Want::Deleted);
 }
 
+/// Somebody goes on writing until the container is gone.
+awaitable<> stop_at_once(Stage& stage)
+{
+    stage.begin();
+    co_await stage.users.start_new(1);
+    const auto workspace = stage.users.promises.begin()->first;
+    const auto runs = [&stage, workspace] {
+        const auto containers = stage.world.containers_of(workspace);
+        return !containers.empty() && containers.front().State.Running;
+    };
+    co_await stage.until(runs, "its container runs");
+    co_await stage.users.insist(workspace, Want::Stopped);
+    while (runs()) {
+        stage.users.write_file(workspace);
+        co_await stage.world.clock().sleep(Duration{300});
+    }
+}
+
 awaitable<> service_removed_by_hand(Stage& stage)
 {
     const auto workspace = co_await stage.one_at_work();
@@ -168,6 +186,7 @@ const std::vector<Scenario>& scenarios()
         {"warm-start", 1, warm_start},
         {"write-and-stop", 0, write_and_stop},
         {"stop-and-start", 0, stop_and_start},
+        {"stop-at-once", 0, stop_at_once},
         {"restart", 0, restart},
         {"delete", 0, remove},
         {"service-removed-by-hand", 0, service_removed_by_hand},

@@ -14,6 +14,9 @@ namespace {
 /// "I6 no-removal-before-it-is-saved" of "I6 no-removal-before-it-is-saved: …".
 std::string invariant_of(const Result& result) { return result.problem.substr(0, result.problem.find(": ")); }
 
+/// Where a run's clock begins, in ms.
+constexpr std::int64_t kBegin = 3'600'000;
+
 std::string moment(std::int64_t at)
 {
     char text[32];
@@ -77,8 +80,12 @@ void tell(const Result& result)
     for (const auto& fault : result.faults)
         std::cout << "  " << moment(fault.at) << "  " << fault.kind << "  (" << fault.id << ")\n";
     if (result.faults.empty()) std::cout << "  none\n";
-    std::cout << "\nthe last steps of the objects involved (ms of the run's clock):\n";
-    for (const auto& line : result.story) std::cout << "  " << line.substr(0, 200) << "\n";
+    std::cout << "\nthe last steps of the objects involved:\n";
+    for (const auto& line : result.story) {
+        const auto space = line.find(' ');
+        const auto at = std::stoll(line.substr(0, space)) - kBegin;
+        std::cout << "  " << moment(at) << line.substr(space, 200) << "\n";
+    }
 }
 
 } // namespace
