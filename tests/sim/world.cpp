@@ -123,32 +123,6 @@ awaitable<Reply> World::serve(HttpRequest request)
     co_return std::move(*refusal);
 }
 
-void World::start_controller()
-{
-    note("berthd starts");
-    controller = std::make_unique<Controller>(*this);
-}
-
-void World::kill_controller()
-{
-    if (!controller) return;
-    note("berthd is killed");
-    controller.reset();
-}
-
-void World::start_agent()
-{
-    note("berth-node starts");
-    agent = std::make_unique<Agent>(*this);
-}
-
-void World::kill_agent()
-{
-    if (!agent) return;
-    note("berth-node is killed");
-    agent.reset();
-}
-
 /// Whether a bucket is fit: always, unless object storage has trouble at this moment.
 struct Controller::Buckets final : BucketCheck {
     explicit Buckets(World& its_world) : world(its_world) {}

@@ -1,8 +1,34 @@
-// What is done to the programs of a world from outside: killed at an effect, shown what is not true any more.
+// What is done to the programs of a world from outside: started and killed, also at an effect, shown what is not true any more.
 
 #include "tests/sim/world.hpp"
 
 namespace berth::sim {
+
+void World::start_controller()
+{
+    note("berthd starts");
+    controller = std::make_unique<Controller>(*this);
+}
+
+void World::kill_controller()
+{
+    if (!controller) return;
+    note("berthd is killed");
+    controller.reset();
+}
+
+void World::start_agent()
+{
+    note("berth-node starts");
+    agent = std::make_unique<Agent>(*this);
+}
+
+void World::kill_agent()
+{
+    if (!agent) return;
+    note("berth-node is killed");
+    agent.reset();
+}
 
 /// Of the store, in the middle of berthd's work.
 void World::commit(bool after)
