@@ -24,6 +24,15 @@ Time last_change(const Workspace& workspace)
     return history.empty() || !history.back().at ? Time{} : *history.back().at;
 }
 
+/// Of one that is to end: a create whose answer was an error may have had its effect.
+bool may_have_just_been_made(const Workspace& workspace, Time now)
+{
+    const auto phase = workspace.status.phase;
+    if (phase == Phase::stopping) return now - last_change(workspace) < kDoubt;
+    const bool ends = workspace.metadata.deletionTimestamp || workspace.spec.desiredState == DesiredState::stopped;
+    return ends && (phase == Phase::starting || phase == Phase::failed);
+}
+
 /// A template that is made or mended may be what failed workspaces wait for.
 std::vector<Key> failed_for_want_of(const Store& store, const Entry& made)
 {
@@ -155,8 +164,7 @@ awaitable<std::optional<docker::Service>> WorkspaceReconciler::service_of(const 
     const auto name = service_name(workspace.metadata.name);
     if (const auto cached = observed_.service_by_name(name)) co_return *cached;
     const bool expected = !workspace.status.serviceName.empty();
-    const bool leaving =
-        workspace.status.phase == Phase::stopping && clock_.now() - last_change(workspace) < kDoubt;
+    const bool leaving = may_have_just_been_made(workspace, clock_.now());
     if ((!expected && !leaving) || planted("workspace.trusts-its-cache")) co_return std::nullopt;
     auto live = co_await docker_.find_service(name);
     if (live) observed_.poke();

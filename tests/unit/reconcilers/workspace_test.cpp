@@ -75,6 +75,21 @@ TEST_F(WorkspaceTest, ACreateThatFailsAfterItsEffectIsFoundAgain)
     EXPECT_EQ(label("dev.berth.incarnation"), "1");
 }
 
+TEST_F(WorkspaceTest, ACreateThatFailsAfterItsEffectIsNotForgottenByAStop)
+{
+    h.engine.inject({.kind = Fault::Kind::StatusAfter, .call = "POST /services/create", .status = 500});
+    Workspace made;
+    made.metadata.org = "default";
+    made.metadata.name = "abc";
+    made.spec.s3.bucket = "demo";
+    h.put(made); // nothing was listed since
+    ASSERT_EQ(h.engine.services().size(), 1u);
+    auto unwanted = ws();
+    unwanted.spec.desiredState = DesiredState::stopped;
+    h.put(unwanted);
+    EXPECT_TRUE(h.engine.services().empty());
+}
+
 TEST_F(WorkspaceTest, ACreateThatFailsTwiceIsMadeOnce)
 {
     h.engine.inject(
