@@ -42,7 +42,7 @@ void Judge::at_most_one_container() const
         const auto uid = one.Config.Labels.find(std::string(kUidLabel));
         if (uid == one.Config.Labels.end() || !one.State.Running) continue;
         if (++running[uid->second] > 1)
-            world_.violated("I4 one-live-container", "two run for " + uid->second);
+            world_.violated("I4 one-live-container", "two run for " + one.Config.Labels.at(std::string(kNameLabel)));
     }
 }
 

@@ -18,6 +18,16 @@ std::string name_of(const HttpRequest& request)
     return request.method + " " + request.target.substr(0, request.target.find('?'));
 }
 
+/// With what it makes, for a reader of the trace.
+std::string told(const std::string& what, const HttpRequest& request)
+{
+    const std::string_view body = request.body;
+    const auto at = body.find("\"Name\":\"");
+    if (request.method != "POST" || at == std::string_view::npos) return what;
+    const auto name = body.substr(at + 8);
+    return what + " " + std::string(name.substr(0, name.find('"')));
+}
+
 /// An answer that is waited for in another program. What belongs to berthd stays there: a producer is never
 /// in it.
 struct Exchange {
@@ -189,9 +199,10 @@ awaitable<HttpResponse> DockerLink::send(HttpRequest request)
     std::uint64_t effect = 0;
     if (!reads) effect = co_await world_.effects.before(caller_.name(), "docker " + name_of(request));
     const auto list = Views::is_list(request) ? caller_.name() + " " + request.target : "";
+    const auto line = told(what, request);
     auto response = co_await world_.engine.send(std::move(request));
     if (!list.empty()) world_.look_back(list, what, response);
-    if (!reads) world_.note(what + " -> " + std::to_string(response.status));
+    if (!reads) world_.note(line + " -> " + std::to_string(response.status));
     world_.engine_touched();
     if (!reads) co_await world_.effects.after(caller_.name(), effect);
     if (fault == CallFault::ErrorAfter) co_return HttpResponse{500, {}, R"({"message":"injected"})"};
