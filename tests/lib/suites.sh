@@ -55,7 +55,7 @@ finish() {
 
 take_down() {
     local home
-    for home in "$BERTH_HOME-third" "$BERTH_HOME-second" "$BERTH_HOME"; do
+    for home in "$(second_home)" "$BERTH_HOME"; do
         [[ ! -d $home ]] || BERTH_HOME=$home deploy/setup-local.sh --down --purge </dev/null || log_info "could not take $home down"
     done
 }
@@ -203,11 +203,9 @@ suite_api() {
     timeout 900 "$python" tests/api/fuzz_test.py "build/$BERTH_PRESET/berthd" "$results/api-fuzz.xml"
 }
 
-# These run on two more installs beside the first, which has all other files: a third of the time, and several installs
-# on one machine. What they wait for is mostly time, not the processor.
+# These run on a second install beside the first, which has all other files: half the time, and two installs on one machine.
 second_lane=(test_browser test_existing_engine test_heal test_idle test_idle_browser test_isolation test_isolation_tricks
-    test_path_mode)
-third_lane=(test_files_depth test_health test_limits test_warm_pool)
+    test_limits test_path_mode test_warm_pool)
 # This compares all network rules of the machine before and after: when nobody else changes any.
 alone=(test_second_engine)
 
@@ -222,38 +220,34 @@ suite_e2e() {
     fi
     for file in tests/e2e/test_*.py; do
         file=$(basename "$file" .py)
-        [[ " ${second_lane[*]} ${third_lane[*]} ${alone[*]} " == *" $file "* ]] || first+=("$file.py")
+        [[ " ${second_lane[*]} ${alone[*]} " == *" $file "* ]] || first+=("$file.py")
     done
-    local name status=0
-    for name in second third; do
-        (install_of "$name" && timeout 1800 deploy/setup-local.sh --engine private >"$results/$name-install.log" 2>&1) ||
-            { tail -30 "$results/$name-install.log"; return 1; }
-    done
-    all_lanes "$python" "${first[@]}" || status=$?
+    (second_install && timeout 1800 deploy/setup-local.sh --engine private >"$results/second-install.log" 2>&1) ||
+        { tail -30 "$results/second-install.log"; return 1; }
+    local status=0
+    two_lanes "$python" "${first[@]}" || status=$?
     lane "$python" e2e-alone "${alone[@]/%/.py}" || status=$?
     return "$status"
 }
 
-# all_lanes PYTHON FILES…: side by side; the lanes' lines are told apart by what they begin with.
-all_lanes() {
-    local python=$1 second third status=0
+# two_lanes PYTHON FILES…: the lanes' lines are told apart by what they begin with.
+two_lanes() {
+    local python=$1 second status=0
     shift
-    (install_of second && lane "$python" e2e-second "${second_lane[@]/%/.py}") > >(sed -u 's/^/  | /') 2>&1 &
+    (
+        second_install
+        lane "$python" e2e-second "${second_lane[@]/%/.py}"
+    ) > >(sed -u 's/^/  | /') 2>&1 &
     second=$!
-    (install_of third && lane "$python" e2e-third "${third_lane[@]/%/.py}") > >(sed -u 's/^/  : /') 2>&1 &
-    third=$!
     lane "$python" e2e "$@" || status=$?
     wait "$second" || status=$?
-    wait "$third" || status=$?
     return "$status"
 }
 
-# install_of LANE: another folder, other ports.
-install_of() {
-    local by=1
-    [[ $1 == second ]] || by=2
-    BERTH_HOME=$BERTH_HOME-$1
-    BERTH_API_PORT=$((BERTH_API_PORT + by)) BERTH_HTTP_PORT=$((BERTH_HTTP_PORT + by)) BERTH_S3_PORT=$((BERTH_S3_PORT + by))
+second_home() { printf '%s-second' "$BERTH_HOME"; }
+second_install() {
+    BERTH_HOME=$(second_home)
+    BERTH_API_PORT=$((BERTH_API_PORT + 1)) BERTH_HTTP_PORT=$((BERTH_HTTP_PORT + 1)) BERTH_S3_PORT=$((BERTH_S3_PORT + 1))
 }
 
 # lane PYTHON REPORT ARGUMENTS…: pytest against the install that BERTH_HOME names, and its second look.
