@@ -126,7 +126,7 @@ nothing_runs_without_filter() {
 }
 runs_with_filter() {
     start_waiting && write_control ready "$(mark_of "$name-waits")"$'\n' && wait_for 30 "the program" waiting_says 'the program ran' &&
-        waiting_says 'the spy ran'
+        wait_for 10 "the spy" waiting_says 'the spy ran' # the other stream, so it may be told later
 }
 stops_while_waiting() {
     local from
